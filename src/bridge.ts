@@ -1,0 +1,186 @@
+// Puts the parts together: the only place where they are chosen and joined.
+
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { isLoopback, requiresSignature } from './config/config.ts';
+import type { Config, WarehouseConfig } from './config/config.ts';
+import { Delivery } from './delivery/delivery.ts';
+import type { Destination } from './destinations/destination.ts';
+import { SegmentDestination } from './destinations/segment.ts';
+import { WarehouseDestination } from './destinations/warehouse.ts';
+import { EmbeddedServer } from './destinations/warehouse/embedded/server.ts';
+import { externalServer } from './destinations/warehouse/server.ts';
+import { PublicKeys } from './fusionauth/public-keys.ts';
+import { createSignatureVerifier } from './fusionauth/signature.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createServer } from './http/server.ts';
+import { readLatest, readStatus } from './http/status.ts';
+import type { Status } from './http/status.ts';
+import { SqliteLog } from './log/sqlite.ts';
+import { mapEvent } from './mapping/map.ts';
+import type { Mapping } from './mapping/map.ts';
+import { version } from './version.ts';
+
+/** A bridge that takes webhooks and delivers them. */
+export interface Bridge {
+  /** Where it listens: `http://127.0.0.1:3000`. */
+  readonly url: string;
+  /** Of each destination that is on: where it is, without a password. */
+  readonly places: Readonly<Record<string, string>>;
+  /** How webhooks are verified, in words. */
+  readonly verification: string;
+  readonly readStatus: () => Promise<Status>;
+  /** Takes no more webhooks, finishes what is in hand within ten seconds, writes the positions, closes all. */
+  readonly stop: () => Promise<void>;
+}
+
+/** The port cannot be listened on: ends the start. */
+export class ListenError extends Error {
+  readonly code = 'LISTEN';
+  readonly hint =
+    'Set HOST to an address of this machine and PORT to a free port, or stop the program that uses it';
+
+  constructor({ host, port }: Config, cause: unknown) {
+    super(`The bridge cannot listen on ${host}:${port}: ${(cause as Error).message}`, { cause });
+    this.name = 'ListenError';
+  }
+}
+
+/** Of the ten seconds that a stop may take, what delivery may use; the rest closes log and warehouse. */
+const deliveryGraceMs = 6_000;
+/** A start waits this long for the destinations' first word, so that it can tell what works. */
+const firstWordMs = 15_000;
+
+/**
+ * Opens the log, listens, and starts to deliver; webhooks are taken before the destinations are up. Throws
+ * LogOpenError or ListenError, with nothing left open.
+ */
+export async function startBridge(config: Config, { logger }: { logger: Logger }): Promise<Bridge> {
+  await using opened = new AsyncDisposableStack();
+  const log = await SqliteLog.open(config.dataDirectory);
+  opened.defer(() => log.close());
+
+  const library = { name: 'fusionauth-segment', version };
+  const mapping: Mapping = (event) => mapEvent(event, { library });
+  const metrics = createMetrics(() => readStatus(log, deliveries));
+  const destinations = createDestinations(config, logger);
+  const deliveries = destinations.map(
+    ({ destination }) =>
+      new Delivery({
+        log,
+        destination,
+        mapping,
+        logger,
+        onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
+      }),
+  );
+  const places = Object.fromEntries(destinations.map(({ destination, place }) => [destination.name, place]));
+  const verification = describeVerification(config);
+
+  const server = createServer({
+    webhook: {
+      log,
+      logger: logger.child({ part: 'webhook' }),
+      verifier: await createVerifier(config),
+      requiresSignature: requiresSignature(config),
+      maxBodyBytes: config.maxBodyBytes,
+    },
+    access: { adminToken: config.adminToken, isLoopback: isLoopback(config.host) },
+    log,
+    metrics,
+    readStatus: () => readStatus(log, deliveries),
+    readLatest: (count) => readLatest(log, deliveries, count),
+    page: { places, verification, version },
+  });
+  opened.defer(() => server.close());
+  const url = await listen(server, config);
+
+  // Stops all loops at once: one that waits for its destination's time-out takes none from another's.
+  opened.defer(async () => {
+    await Promise.all(deliveries.map((delivery) => delivery.stop(deliveryGraceMs)));
+  });
+  const firstWords = Promise.all(deliveries.map((delivery) => delivery.start()));
+  await withinMs(firstWordMs, firstWords);
+
+  const releases = opened.move();
+  return {
+    url,
+    places,
+    verification,
+    readStatus: () => readStatus(log, deliveries),
+    async stop() {
+      // No webhook is taken while delivery comes to its end; the stack then closes the rest in reverse order.
+      await server.close();
+      await releases.disposeAsync();
+    },
+  };
+}
+
+interface PlacedDestination {
+  readonly destination: Destination;
+  readonly place: string;
+}
+
+function createDestinations(config: Config, logger: Logger): readonly PlacedDestination[] {
+  const destinations: PlacedDestination[] = [];
+  if (config.segment) {
+    const segment = new SegmentDestination({ ...config.segment, userAgent: `fusionauth-segment/${version}` });
+    destinations.push({ destination: segment, place: config.segment.endpoint });
+  }
+  if (config.warehouse.kind !== 'off') {
+    const { schema } = config.warehouse;
+    const server =
+      config.warehouse.kind === 'external'
+        ? externalServer(config.warehouse.connectionString)
+        : new EmbeddedServer({ dataDirectory: config.dataDirectory, port: config.warehouse.port, schema });
+    const warehouse = new WarehouseDestination({ server, schema, logger });
+    destinations.push({ destination: warehouse, place: placeOfWarehouse(config.warehouse) });
+  }
+  return destinations;
+}
+
+function placeOfWarehouse(warehouse: Exclude<WarehouseConfig, { kind: 'off' }>): string {
+  if (warehouse.kind === 'embedded') return `embedded PostgreSQL, schema ${warehouse.schema}`;
+  const url = URL.parse(warehouse.connectionString);
+  return `${url?.host ?? 'PostgreSQL'}${url?.pathname ?? ''}, schema ${warehouse.schema}`;
+}
+
+async function createVerifier({ webhookSecrets, fusionAuthUrl }: Config) {
+  if (webhookSecrets.length === 0 && fusionAuthUrl === undefined) return undefined;
+  const publicKeys = fusionAuthUrl === undefined ? undefined : new PublicKeys({ fusionAuthUrl });
+  // Ahead of the first webhook, which FusionAuth gives two seconds.
+  publicKeys?.refresh();
+  return createSignatureVerifier({ secrets: webhookSecrets, publicKeys });
+}
+
+function describeVerification(config: Config): string {
+  const keys = [
+    ...(config.webhookSecrets.length > 0 ? ['HMAC secret'] : []),
+    ...(config.fusionAuthUrl === undefined ? [] : [`public keys of ${config.fusionAuthUrl}`]),
+  ];
+  if (keys.length === 0) {
+    return 'Webhooks are not verified: set FUSIONAUTH_WEBHOOK_SECRET or FUSIONAUTH_URL before FusionAuth sends real ones';
+  }
+  const exception = requiresSignature(config)
+    ? ''
+    : '; unsigned ones are taken as well (FUSIONAUTH_ALLOW_UNSIGNED)';
+  return `Webhooks are verified by ${keys.join(' or ')}${exception}`;
+}
+
+async function listen(server: FastifyInstance, config: Config): Promise<string> {
+  try {
+    await server.listen({ host: config.host, port: config.port });
+  } catch (cause) {
+    throw new ListenError(config, cause);
+  }
+  const { port } = server.server.address() as AddressInfo;
+  return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+}
+
+async function withinMs(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), milliseconds);
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,135 @@
+// Every setting, declared once: its variable, what it means, what is allowed, its default. The configuration, its
+// errors and docs/configuration.md come from this table.
+
+import { z } from 'zod';
+import { endpoints } from '../segment/tracking-api.ts';
+import type { Region } from '../segment/tracking-api.ts';
+
+const text = z.string();
+const wholeNumber = (least: number, most: number) =>
+  text.regex(/^\d+$/).transform(Number).pipe(z.number().min(least).max(most));
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const httpUrl = z.url({ protocol: /^https?$/ });
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export interface Setting {
+  /** For its reader: one sentence. */
+  readonly meaning: string;
+  /** What is allowed, as the end of "must be …". */
+  readonly allowed: string;
+  /** As it would stand in the environment; undefined where the setting has none. */
+  readonly default?: string;
+  /** Its value stands in no message. */
+  readonly isSecret?: boolean;
+  readonly schema: z.ZodType;
+}
+
+export const settings = {
+  HOST: {
+    meaning: 'Address to listen on; a loopback address keeps the bridge to this machine',
+    allowed: 'an IP address or a host name of this machine',
+    default: '127.0.0.1',
+    schema: text,
+  },
+  PORT: {
+    meaning: 'Port of the webhook, the page, the API and the metrics',
+    allowed: 'a port from 0 to 65535, where 0 takes any free one',
+    default: '3000',
+    schema: wholeNumber(0, 65_535),
+  },
+  DATA_DIR: {
+    meaning: 'Folder of the log and of the embedded warehouse',
+    allowed: 'a path',
+    default: './data',
+    schema: text,
+  },
+  SEGMENT_WRITE_KEY: {
+    meaning: 'Write key of the HTTP API source at Segment; turns the destination `segment` on',
+    allowed: 'a write key, without spaces',
+    isSecret: true,
+    schema: text.regex(/^[\x21-\x7e]+$/),
+  },
+  SEGMENT_REGION: {
+    meaning: 'Region of the Segment workspace',
+    allowed: 'us or eu',
+    default: 'us',
+    schema: z.enum(Object.keys(endpoints) as Region[]),
+  },
+  SEGMENT_ENDPOINT: {
+    meaning: 'Base URL of any Segment-compatible API, in place of the region’s',
+    allowed: 'an http or https URL',
+    schema: httpUrl,
+  },
+  WAREHOUSE_URL: {
+    meaning: 'Connection string of a PostgreSQL server for the warehouse; `off` for no warehouse',
+    allowed: 'a postgresql:// URL, or off',
+    isSecret: true,
+    schema: text.regex(/^(off|postgres(ql)?:\/\/\S+)$/),
+  },
+  WAREHOUSE_SCHEMA: {
+    meaning: 'Schema that the warehouse’s tables stand in',
+    allowed: 'small letters, digits and underscores, 63 at most, not beginning with a digit or pg_',
+    default: 'fusionauth',
+    schema: text.regex(/^(?!pg_)[a-z_][a-z0-9_]{0,62}$/),
+  },
+  WAREHOUSE_PORT: {
+    meaning:
+      'Port on 127.0.0.1 where the embedded warehouse answers; where it is not set and 5433 is taken, the next free one',
+    allowed: 'a port from 1 to 65535',
+    schema: wholeNumber(1, 65_535),
+  },
+  FUSIONAUTH_URL: {
+    meaning: 'Base URL of FusionAuth: its public keys are read from `/.well-known/jwks.json` there',
+    allowed: 'an http or https URL',
+    schema: httpUrl,
+  },
+  FUSIONAUTH_WEBHOOK_SECRET: {
+    meaning:
+      'HMAC secret that FusionAuth signs the webhook with; several, separated by commas or line ends, while one is replaced',
+    allowed: 'at least one secret',
+    isSecret: true,
+    schema: text.transform(splitSecrets).refine((secrets) => secrets.length > 0),
+  },
+  FUSIONAUTH_ALLOW_UNSIGNED: {
+    meaning: 'Whether unsigned webhooks are taken on an address that is not loopback',
+    allowed: 'true or false',
+    default: 'false',
+    schema: flag,
+  },
+  ADMIN_TOKEN: {
+    meaning:
+      'Token for the API and the page (as bearer token, or as password in the browser); without it they are closed off loopback',
+    allowed: 'a token, without spaces',
+    isSecret: true,
+    schema: text.regex(/^[\x21-\x7e]+$/),
+  },
+  MAX_BODY_BYTES: {
+    meaning:
+      'Largest webhook that is taken, in bytes; an import of users arrives as one event with all of them',
+    allowed: 'a whole number from 1024 to 1073741824',
+    default: '20971520',
+    schema: wholeNumber(1024, 1_073_741_824),
+  },
+  LOG_LEVEL: {
+    meaning: 'The least important log lines that are written',
+    allowed: levels.join(', '),
+    default: 'info',
+    schema: z.enum(levels),
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+
+/** The value that a setting has once parsed; undefined where it is not set and has no default. */
+export type SettingValue<Name extends SettingName> = (typeof settings)[Name] extends { default: string }
+  ? z.output<(typeof settings)[Name]['schema']>
+  : z.output<(typeof settings)[Name]['schema']> | undefined;
+
+/** Lines where there is more than one, commas otherwise: a secret with a comma in it goes into a file, on a line. */
+function splitSecrets(value: string): string[] {
+  const separator = value.includes('\n') ? /\r?\n/ : ',';
+  return value
+    .split(separator)
+    .map((secret) => secret.trim())
+    .filter((secret) => secret !== '');
+}

@@ -1,0 +1,181 @@
+// The loop that carries records from the log to one destination.
+//
+// Holds always: a record is settled after its batches were answered, and only then does the next hand-out begin, so a
+// user's messages arrive in the order of the log; a crash anywhere in between sends the same messages again, under
+// the same message ids. What may be tried again is, from the log, for ever.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { RetryableError } from '../destinations/destination.ts';
+import type { Answer, Destination } from '../destinations/destination.ts';
+import { LogUnavailableError } from '../log/log.ts';
+import type { ConsumeLimits, EventLog } from '../log/log.ts';
+import type { Mapping } from '../mapping/map.ts';
+import { backoffMs } from './backoff.ts';
+import { planDelivery, settlementsOf } from './plan.ts';
+
+/** `starting`: its destination is not open yet. `retrying`: the last attempt failed. `running`: all else. */
+export type DeliveryState = 'starting' | 'running' | 'retrying' | 'stopped';
+
+/** Why the last attempt failed, for status and page. */
+export interface DeliveryFault {
+  readonly message: string;
+  readonly hint: string;
+  /** Failed attempts since the last success. */
+  readonly attempts: number;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+export interface DeliveryOptions {
+  readonly log: EventLog;
+  readonly destination: Destination;
+  readonly mapping: Mapping;
+  readonly logger: Logger;
+  /** Told of each attempt: its batch's messages and how long it took; for metrics. */
+  readonly onAttempt?: (attempt: { messages: number; seconds: number; succeeded: boolean }) => void;
+  readonly random?: () => number;
+}
+
+const limits: ConsumeLimits = { maxRecords: 500, maxCharacters: 4 * 1024 * 1024, lingerMs: 20 };
+/** A fault that goes on is logged again after this many attempts, which then are a minute apart. */
+const attemptsPerLine = 60;
+
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #logger: Logger;
+  /** Aborts what only waits: for records, for the next attempt. */
+  readonly #stopping = new AbortController();
+  /** Aborts what is being sent. */
+  readonly #abandoning = new AbortController();
+  readonly #opened = Promise.withResolvers<undefined>();
+  #running: Promise<void> | undefined;
+  #state: DeliveryState = 'starting';
+  #fault: DeliveryFault | undefined;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ destination: options.destination.name });
+  }
+
+  get name(): string {
+    return this.#options.destination.name;
+  }
+
+  get state(): DeliveryState {
+    return this.#state;
+  }
+
+  get fault(): DeliveryFault | undefined {
+    return this.#fault;
+  }
+
+  /** Starts the loop. Resolves when the destination is open or its first attempt has failed: `state` tells which. */
+  start(): Promise<void> {
+    this.#running ??= this.#run();
+    return this.#opened.promise;
+  }
+
+  /** Finishes the batch in hand, for up to `graceMs`, settles it and closes the destination. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    const deadline = setTimeout(() => this.#abandoning.abort(), graceMs);
+    await this.#running;
+    clearTimeout(deadline);
+    await this.#options.destination.close();
+    this.#state = 'stopped';
+  }
+
+  async #run(): Promise<void> {
+    const { destination } = this.#options;
+    await this.#untilDone(() => destination.open(this.#stopping.signal));
+    this.#opened.resolve(undefined);
+    while (!this.#stopping.signal.aborted) {
+      // Comes back only for a fault of the log itself, which then is read again from the last commit.
+      await this.#untilDone(() => this.#deliver());
+    }
+  }
+
+  async #deliver(): Promise<void> {
+    const { log, destination, mapping } = this.#options;
+    for await (const handedOut of log.consume(destination.name, limits, this.#stopping.signal)) {
+      const plan = planDelivery(handedOut.records, { mapping, destination });
+      const answers: Answer[] = [];
+      for (const batch of plan.batches) {
+        const batchAnswers = await this.#untilDone(() => this.#attempt(batch));
+        if (batchAnswers === undefined) return;
+        answers.push(...batchAnswers);
+      }
+      const settlements = settlementsOf(plan, answers);
+      await handedOut.commit(settlements);
+      const dead = settlements.filter(({ outcome }) => outcome === 'dead').length;
+      if (dead > 0) this.#logger.warn({ records: dead }, 'Records became dead letters');
+      this.#logger.debug({ records: settlements.length, messages: answers.length }, 'Records settled');
+    }
+  }
+
+  async #attempt(batch: readonly unknown[]): Promise<readonly Answer[]> {
+    const { destination, onAttempt } = this.#options;
+    const startedAt = performance.now();
+    let succeeded = false;
+    try {
+      const answers = await destination.send(batch, this.#abandoning.signal);
+      succeeded = true;
+      return answers;
+    } finally {
+      onAttempt?.({ messages: batch.length, seconds: (performance.now() - startedAt) / 1000, succeeded });
+    }
+  }
+
+  /**
+   * Tries until it works. Undefined when the bridge stops first: nothing is lost by that, since nothing is settled.
+   * An error that is neither RetryableError nor LogUnavailableError is a broken promise of ours and rises.
+   */
+  async #untilDone<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    const { random = Math.random } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await work();
+        this.#recovered();
+        return result;
+      } catch (error) {
+        if (!(error instanceof RetryableError || error instanceof LogUnavailableError)) throw error;
+        if (this.#stopping.signal.aborted) return undefined;
+        const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined;
+        const waitMs = backoffMs(attempt, { retryAfterMs, random: random() });
+        this.#failed(error, attempt, waitMs);
+        const isStopped = await sleep(waitMs, false, { signal: this.#stopping.signal }).catch(() => true);
+        if (isStopped) return undefined;
+      }
+    }
+  }
+
+  #failed(error: RetryableError | LogUnavailableError, attempt: number, waitMs: number): void {
+    this.#state = 'retrying';
+    this.#fault = {
+      message: error.message,
+      hint: error.hint,
+      attempts: attempt,
+      since: this.#fault?.since ?? Date.now(),
+    };
+    this.#opened.resolve(undefined);
+    const level = attempt % attemptsPerLine === 1 ? 'warn' : 'debug';
+    this.#logger[level](
+      { attempt, retryInMs: waitMs, hint: error.hint, reason: error.message, cause: causeOf(error) },
+      'Delivery failed and will be tried again',
+    );
+  }
+
+  #recovered(): void {
+    if (this.#fault) this.#logger.info({ attempts: this.#fault.attempts }, 'Delivery works again');
+    this.#state = 'running';
+    this.#fault = undefined;
+  }
+}
+
+/** The innermost message: enough for the operator, and never a body. */
+function causeOf(error: Error): string | undefined {
+  let cause = error.cause;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  return cause instanceof Error ? cause.message : undefined;
+}

@@ -1,0 +1,17 @@
+/** The PostgreSQL server that the warehouse is in: somebody's own, or the embedded one (embedded/server.ts). */
+export interface WarehouseServer {
+  /**
+   * Makes sure that the server runs, and resolves to the connection string of the schema's owner. Called again after
+   * each fault; quick where all is well. Throws RetryableError.
+   */
+  ensureRunning(signal: AbortSignal): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** A server that others run, at a connection string. */
+export function externalServer(connectionString: string): WarehouseServer {
+  return {
+    ensureRunning: () => Promise.resolve(connectionString),
+    stop: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,68 @@
+// Which fields of FusionAuth's events are secrets, and their removal. It runs on every event before anything is
+// stored, logged or sent.
+//
+// FusionAuth itself strips some of these from `user` (User.secure() in its Java client) but not from other objects,
+// and older versions may not: so all are stripped here, wherever they stand.
+
+/** Never anything but a secret, so stripped at any depth, inside free-form `data` too. */
+const secretsAnywhere = new Set([
+  'authenticationToken', // registrations[]: a credential to log in with
+  'clientSecret', // entity.*, applications in audit-log.create
+  'client_secret', // identity providers in audit-log.create
+  'encryptionScheme',
+  'password',
+  'recoveryCodes', // twoFactor
+]);
+
+/** Secret in FusionAuth's own objects, but ordinary words: a customer's `data` may use them for its own ends. */
+const secretsOutsideData = new Set([
+  'factor', // the password hash's work factor
+  'salt',
+  'secret', // twoFactor.methods[], and `method` of user.two-factor.method.*
+  'token', // identityProviderLink, refreshToken, and jwt.refresh itself
+  'tokens', // registrations[]: tokens of identity providers
+]);
+
+/** An audit log's old and new values hold any object of FusionAuth's (keys, connectors, tenants …). */
+const auditSecretPattern = /password|secret|token|salt|privatekey|apikey|^key$/i;
+
+/** Strips the secrets from an event that JSON.parse made, in place and at any depth. */
+export function stripSecrets(event: Record<string, unknown>): void {
+  const type = event['type'];
+  if (type === 'jwt.refresh') {
+    // Here `original` is the former access token; in every other type it is an object.
+    delete event['original'];
+    delete event['refreshToken'];
+  }
+  // The e-mail that FusionAuth sent for a moderation action, in full: may hold links that log in.
+  if (type === 'user.action') delete event['email'];
+  stripDeep(event, type === 'audit-log.create');
+}
+
+function stripDeep(root: object, isAudit: boolean): void {
+  // Not recursive: the event may be nested as deep as its sender likes.
+  const stack: { container: object; insideData: boolean }[] = [{ container: root, insideData: false }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { container, insideData } = next;
+    const isArray = Array.isArray(container);
+    for (const [key, value] of Object.entries(container)) {
+      if (!isArray && isSecret(key, value, insideData, isAudit)) {
+        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the key is one of its own
+        delete (container as Record<string, unknown>)[key];
+      } else if (typeof value === 'object' && value !== null) {
+        stack.push({
+          container: value as object,
+          insideData: insideData || (!isAudit && !isArray && key === 'data'),
+        });
+      }
+    }
+  }
+}
+
+function isSecret(key: string, value: unknown, insideData: boolean, isAudit: boolean): boolean {
+  if (secretsAnywhere.has(key)) return true;
+  if (!insideData && secretsOutsideData.has(key)) return true;
+  if (typeof value !== 'string') return false;
+  // refreshToken is an object on jwt.refresh-token.revoke, whose `token` is stripped; as a string it is the token.
+  return key === 'refreshToken' || (isAudit && auditSecretPattern.test(key));
+}

@@ -1,0 +1,81 @@
+// The one HTTP server: webhook, page, API, health, metrics.
+
+import { fastify } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { EventLog } from '../log/log.ts';
+import { createAccessGuard } from './access.ts';
+import type { AccessOptions } from './access.ts';
+import type { Metrics } from './metrics.ts';
+import { contentSecurityPolicy, renderPage } from './page.ts';
+import type { PageData } from './page.ts';
+import type { Status } from './status.ts';
+import { registerWebhook } from './webhook.ts';
+import type { WebhookOptions } from './webhook.ts';
+import type { RecordSummary } from '../log/log.ts';
+
+export interface ServerOptions {
+  readonly webhook: Omit<WebhookOptions, 'onAnswer'>;
+  readonly access: AccessOptions;
+  readonly log: EventLog;
+  readonly metrics: Metrics;
+  readonly readStatus: () => Promise<Status>;
+  readonly readLatest: (count: number) => Promise<readonly RecordSummary[]>;
+  readonly page: Pick<PageData, 'places' | 'verification' | 'version'>;
+}
+
+/** FusionAuth keeps its connections open; a sender this slow is none of its. */
+const requestTimeoutMs = 30_000;
+const maxListed = 1_000;
+
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { webhook, access, log, metrics, readStatus, readLatest, page } = options;
+  const server = fastify({
+    bodyLimit: webhook.maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: 'idle',
+    // Each line of ours is written by the part that knows what happened.
+    logger: false,
+  });
+  const guard = { onRequest: createAccessGuard(access) };
+
+  registerWebhook(server, {
+    ...webhook,
+    onAnswer: (answer, seconds) => metrics.countWebhook(answer, seconds),
+  });
+
+  server.get('/', guard, async (_request, reply) => {
+    const [status, latest] = await Promise.all([readStatus(), readLatest(25)]);
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', contentSecurityPolicy)
+      .header('referrer-policy', 'no-referrer')
+      .header('x-content-type-options', 'nosniff')
+      .header('cache-control', 'no-store')
+      .send(renderPage({ status, latest, ...page }));
+  });
+
+  server.get('/api/status', guard, () => readStatus());
+  server.get<{ Querystring: { limit?: string } }>('/api/events', guard, async ({ query }) => {
+    const limit = Number(query.limit ?? 50);
+    return {
+      events: await readLatest(Number.isInteger(limit) ? Math.min(Math.max(limit, 1), maxListed) : 50),
+    };
+  });
+
+  server.get('/healthz', () => ({ status: 'alive' }));
+  server.get('/readyz', (_request, reply) => {
+    const isReady = log.isWritable();
+    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'the log cannot be written' });
+  });
+  server.get('/metrics', async (_request, reply) => {
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+
+  server.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({
+      code: 'NOT_FOUND',
+      message: `There is no ${request.method} ${request.url.split('?')[0] ?? ''}`,
+    }),
+  );
+  return server;
+}

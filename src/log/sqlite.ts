@@ -1,0 +1,309 @@
+// The event log on one machine: SQLite in DATA_DIR, one thread that writes and one that reads.
+//
+// Holds always: one group of writes is under way at a time, and all that arrives meanwhile is the next group, so any
+// number of webhooks share one fsync and a lone one waits for nobody. What has been answered is on disk. A second
+// process cannot open the same folder: the lock file's lock dies with the process that holds it.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventId } from '../fusionauth/event.ts';
+import { LogOpenError, LogUnavailableError } from './log.ts';
+import type {
+  Books,
+  ConsumedRecords,
+  ConsumeLimits,
+  EventLog,
+  LogRecord,
+  Position,
+  ReceivedEvent,
+  RecordSummary,
+  Settlement,
+} from './log.ts';
+import type { Operation, OperationResult, Query, QueryResult, RecordRow } from './sqlite/operations.ts';
+import { errcodeOf, WorkerClient } from './sqlite/worker-rpc.ts';
+
+/** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
+const maxWaitingCharacters = 128 * 1024 * 1024;
+/** How long a count of rejected webhooks may stay in memory alone. */
+const rejectedFlushMs = 1_000;
+
+interface Waiting {
+  readonly operation: Operation;
+  readonly resolve: (result: OperationResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class SqliteLog implements EventLog {
+  readonly #lock: DatabaseSync;
+  readonly #writer: WorkerClient<readonly Operation[], readonly OperationResult[]>;
+  readonly #reader: WorkerClient<Query, QueryResult>;
+  #waiting: Waiting[] = [];
+  #waitingCharacters = 0;
+  #writing: Promise<void> | undefined;
+  #rejected = 0;
+  #rejectedTimer: NodeJS.Timeout | undefined;
+  #appended = Promise.withResolvers<undefined>();
+  #isWritable = true;
+
+  private constructor(
+    lock: DatabaseSync,
+    writer: WorkerClient<readonly Operation[], readonly OperationResult[]>,
+    reader: WorkerClient<Query, QueryResult>,
+  ) {
+    this.#lock = lock;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  /** Opens the log in this folder, which is made where it is missing. Throws LogOpenError. */
+  static async open(directory: string): Promise<SqliteLog> {
+    const lock = lockDirectory(directory);
+    const file = join(directory, 'log.sqlite');
+    const writer = new WorkerClient<readonly Operation[], readonly OperationResult[]>('writer', { file });
+    try {
+      // The first, empty group is answered when the writer has opened the file and made the tables.
+      await writer.request([]);
+      const reader = new WorkerClient<Query, QueryResult>('reader', { file });
+      await reader.request({ kind: 'books', consumers: [], now: 0 });
+      return new SqliteLog(lock, writer, reader);
+    } catch (cause) {
+      await writer.close();
+      lock.close();
+      throw new LogOpenError(`The log ${file} could not be opened: ${(cause as Error).message}`, {
+        hint: hintFor(errcodeOf(cause)),
+        cause,
+      });
+    }
+  }
+
+  async append(event: ReceivedEvent): Promise<'stored' | 'duplicate'> {
+    if (this.#waitingCharacters + event.body.length > maxWaitingCharacters) {
+      throw new LogUnavailableError('More webhooks are waiting for the disk than memory should hold', {
+        hint: 'The disk is slower than the webhooks come; use a faster one',
+      });
+    }
+    this.#waitingCharacters += event.body.length;
+    try {
+      const answer = await this.#write({ kind: 'append', event });
+      return answer as 'stored' | 'duplicate';
+    } finally {
+      this.#waitingCharacters -= event.body.length;
+    }
+  }
+
+  countRejected(): void {
+    this.#rejected++;
+    this.#flushRejectedSoon();
+  }
+
+  async *consume(
+    consumer: string,
+    limits: ConsumeLimits,
+    signal: AbortSignal,
+  ): AsyncGenerator<ConsumedRecords> {
+    let position = (await this.#write({ kind: 'register', consumer })) as number;
+    let handedOutAt = -Infinity;
+    while (!signal.aborted) {
+      // Taken before the read, so that what is appended after the read is not missed.
+      const appended = this.#appended.promise;
+      let found = await this.#readRecords(position, limits);
+      if (found.rows.length === 0) {
+        await until(appended, signal);
+        continue;
+      }
+      const lingerMs = handedOutAt + limits.lingerMs - performance.now();
+      if (!found.isFull && lingerMs > 0) {
+        await sleep(lingerMs, undefined, { signal }).catch(() => undefined);
+        found = await this.#readRecords(position, limits);
+      }
+      if (isAborted(signal)) return;
+
+      const from = position;
+      const to = found.rows.at(-1)?.position ?? from;
+      handedOutAt = performance.now();
+      yield {
+        records: found.rows.map(toRecord),
+        commit: async (settlements: readonly Settlement[]) => {
+          await this.#write({ kind: 'settle', consumer, from, to, settlements, settledAt: Date.now() });
+          position = to;
+        },
+      };
+    }
+  }
+
+  async books(consumers: readonly string[]): Promise<Books> {
+    const { books } = await this.#query<'books'>({ kind: 'books', consumers, now: Date.now() });
+    return { ...books, rejected: books.rejected + this.#rejected };
+  }
+
+  async latest(count: number, consumers: readonly string[]): Promise<readonly RecordSummary[]> {
+    return (await this.#query<'latest'>({ kind: 'latest', count, consumers })).records;
+  }
+
+  isWritable(): boolean {
+    return this.#isWritable;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#rejectedTimer);
+    if (this.#rejected > 0) await this.#flushRejected().catch(() => undefined);
+    await this.#writing;
+    await this.#reader.close();
+    await this.#writer.close();
+    this.#lock.close();
+  }
+
+  #write(operation: Operation): Promise<OperationResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operation, resolve, reject });
+      this.#writing ??= this.#writeGroups().finally(() => {
+        this.#writing = undefined;
+      });
+    });
+  }
+
+  async #writeGroups(): Promise<void> {
+    // The end of this turn of the event loop: every webhook that the sockets have ready joins the first group.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      try {
+        const results = await this.#writer.request(group.map(({ operation }) => operation));
+        this.#isWritable = true;
+        group.forEach(({ resolve }, index) => resolve(results[index] as OperationResult));
+        if (results.includes('stored')) this.#announce();
+      } catch (cause) {
+        this.#isWritable = false;
+        // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
+        this.#flushRejectedSoon();
+        const error = new LogUnavailableError(`The log could not be written: ${(cause as Error).message}`, {
+          hint: hintFor(errcodeOf(cause)),
+          cause,
+        });
+        for (const { reject } of group) reject(error);
+      }
+    }
+  }
+
+  /** Wakes the consumers that wait for records. */
+  #announce(): void {
+    this.#appended.resolve(undefined);
+    this.#appended = Promise.withResolvers<undefined>();
+  }
+
+  #flushRejectedSoon(): void {
+    this.#rejectedTimer ??= setTimeout(() => {
+      this.#rejectedTimer = undefined;
+      // A failure keeps the count and comes back here by way of #writeGroups.
+      this.#flushRejected().catch(() => undefined);
+    }, rejectedFlushMs).unref();
+  }
+
+  async #flushRejected(): Promise<void> {
+    const count = this.#rejected;
+    await this.#write({ kind: 'reject', count });
+    this.#rejected -= count;
+  }
+
+  #readRecords(
+    after: number,
+    { maxRecords, maxCharacters }: ConsumeLimits,
+  ): Promise<QueryResult & { kind: 'records' }> {
+    return this.#query<'records'>({ kind: 'records', after, maxRecords, maxCharacters });
+  }
+
+  async #query<Kind extends Query['kind']>(
+    query: Query & { kind: Kind },
+  ): Promise<QueryResult & { kind: Kind }> {
+    try {
+      return (await this.#reader.request(query)) as QueryResult & { kind: Kind };
+    } catch (cause) {
+      throw new LogUnavailableError(`The log could not be read: ${(cause as Error).message}`, {
+        hint: hintFor(errcodeOf(cause)),
+        cause,
+      });
+    }
+  }
+}
+
+/** Takes the folder for this process. The operating system drops the lock with the process, however it ends. */
+function lockDirectory(directory: string): DatabaseSync {
+  const pidFile = join(directory, 'bridge.pid');
+  let lock: DatabaseSync | undefined;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    lock = new DatabaseSync(join(directory, 'bridge.lock'));
+    lock.exec('pragma journal_mode = memory; begin exclusive');
+    writeFileSync(pidFile, `${process.pid}\n`);
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    const sqliteBusy = 5;
+    if ((errcodeOf(cause) & 0xff) === sqliteBusy) {
+      throw new LogOpenError(`DATA_DIR ${directory} is in use by another bridge${readPid(pidFile)}`, {
+        hint: 'Stop that one, or give this one a DATA_DIR of its own',
+        cause,
+      });
+    }
+    throw new LogOpenError(`DATA_DIR ${directory} cannot be used: ${(cause as Error).message}`, {
+      hint: 'Make it writable for this user, or set DATA_DIR to another folder',
+      cause,
+    });
+  }
+}
+
+function readPid(pidFile: string): string {
+  try {
+    return ` (process ${readFileSync(pidFile, 'utf8').trim()})`;
+  } catch {
+    return '';
+  }
+}
+
+function toRecord(row: RecordRow): LogRecord {
+  return {
+    position: String(row.position) as Position,
+    id: row.event_id as EventId,
+    type: row.type,
+    tenantId: row.tenant_id ?? undefined,
+    receivedAt: row.received_at,
+    verifiedBy: row.verified_by,
+    body: row.body,
+  };
+}
+
+/** What an operator can do, by SQLite's primary result code. */
+function hintFor(errcode: number): string {
+  switch (errcode & 0xff) {
+    case 13: // SQLITE_FULL
+      return 'The disk is full: make room on the volume of DATA_DIR; the bridge goes on by itself';
+    case 10: // SQLITE_IOERR
+      return 'The disk reports errors: check the volume of DATA_DIR';
+    case 8: // SQLITE_READONLY
+    case 14: // SQLITE_CANTOPEN
+      return 'DATA_DIR must be writable for this user';
+    case 11: // SQLITE_CORRUPT
+    case 26: // SQLITE_NOTADB
+      return 'The file log.sqlite in DATA_DIR is damaged: keep it aside, and restore it from a backup';
+    default:
+      return 'See the cause in the log lines, and check the volume of DATA_DIR';
+  }
+}
+
+/** Waits for the promise or the signal, whichever is first, and leaves no listener behind. */
+async function until(promise: Promise<undefined>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const onAbort = () => resolve(undefined);
+  signal.addEventListener('abort', onAbort, { once: true });
+  await Promise.race([promise, aborted]);
+  signal.removeEventListener('abort', onAbort);
+}
+
+/** A function, so that the compiler does not remember an earlier answer. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

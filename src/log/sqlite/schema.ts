@@ -1,0 +1,82 @@
+// The log's tables, and how a connection to them is opened.
+
+import { DatabaseSync } from 'node:sqlite';
+
+const schemaVersion = 1;
+
+const schema = `
+  create table records (
+    position integer primary key,
+    event_id text not null unique,
+    type text not null,
+    tenant_id text,
+    received_at integer not null,
+    verified_by text not null,
+    body text not null
+  ) strict;
+
+  create table books (
+    id integer primary key check (id = 1),
+    received integer not null,
+    duplicates integer not null,
+    stored integer not null,
+    rejected integer not null
+  ) strict;
+  insert into books values (1, 0, 0, 0, 0);
+
+  -- What a destination has settled: everything up to "position", with the sums of its outcomes.
+  create table consumers (
+    name text primary key,
+    position integer not null,
+    delivered integer not null,
+    filtered integer not null,
+    dead integer not null
+  ) strict, without rowid;
+
+  create table outcomes (
+    consumer text not null,
+    position integer not null,
+    outcome text not null check (outcome in ('delivered', 'filtered', 'dead')),
+    settled_at integer not null,
+    primary key (consumer, position)
+  ) strict, without rowid;
+
+  create table dead_letters (
+    consumer text not null,
+    position integer not null,
+    message_id text not null,
+    reason text not null,
+    detail text not null,
+    message text not null,
+    settled_at integer not null,
+    primary key (consumer, position, message_id)
+  ) strict, without rowid;
+
+  pragma user_version = ${schemaVersion};
+`;
+
+/** The one connection that writes; makes the tables where there are none. */
+export function openForWriting(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { timeout: 5_000 });
+  database.exec(`
+    pragma journal_mode = wal;
+    pragma synchronous = full;
+    pragma wal_autocheckpoint = 4000;
+    pragma journal_size_limit = 67108864;
+    pragma cache_size = -32000;
+  `);
+  const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
+  if (version > schemaVersion) {
+    database.close();
+    throw new Error(
+      `The log was written by a newer version of the bridge (schema ${version}, known ${schemaVersion})`,
+    );
+  }
+  if (version === 0) database.exec(`begin immediate; ${schema} commit;`);
+  return database;
+}
+
+/** A connection that only reads. In WAL mode it neither waits for the writer nor makes it wait. */
+export function openForReading(file: string): DatabaseSync {
+  return new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+}
