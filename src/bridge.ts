@@ -82,7 +82,7 @@ export async function startBridge(config: Config, { logger }: { logger: Logger }
     webhook: {
       log,
       logger: logger.child({ part: 'webhook' }),
-      verifier: await createVerifier(config),
+      verifier: createVerifier(config),
       requiresSignature: requiresSignature(config),
       maxBodyBytes: config.maxBodyBytes,
     },
@@ -146,7 +146,7 @@ function placeOfWarehouse(warehouse: Exclude<WarehouseConfig, { kind: 'off' }>):
   return `${url?.host ?? 'PostgreSQL'}${url?.pathname ?? ''}, schema ${warehouse.schema}`;
 }
 
-async function createVerifier({ webhookSecrets, fusionAuthUrl }: Config) {
+function createVerifier({ webhookSecrets, fusionAuthUrl }: Config) {
   if (webhookSecrets.length === 0 && fusionAuthUrl === undefined) return undefined;
   const publicKeys = fusionAuthUrl === undefined ? undefined : new PublicKeys({ fusionAuthUrl });
   // Ahead of the first webhook, which FusionAuth gives two seconds.

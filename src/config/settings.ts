@@ -125,11 +125,19 @@ export type SettingValue<Name extends SettingName> = (typeof settings)[Name] ext
   ? z.output<(typeof settings)[Name]['schema']>
   : z.output<(typeof settings)[Name]['schema']> | undefined;
 
-/** Lines where there is more than one, commas otherwise: a secret with a comma in it goes into a file, on a line. */
+/** Shorter parts between commas are taken for one secret with commas in it: each would be too easy to guess. */
+const minPartLength = 8;
+
+/**
+ * Line ends always separate secrets; commas do where all parts could be secrets. Since a single secret may look like
+ * that too, the whole is then a secret as well.
+ */
 function splitSecrets(value: string): string[] {
-  const separator = value.includes('\n') ? /\r?\n/ : ',';
-  return value
-    .split(separator)
-    .map((secret) => secret.trim())
-    .filter((secret) => secret !== '');
+  const nonEmpty = (texts: readonly string[]) =>
+    texts.map((text) => text.trim()).filter((text) => text !== '');
+  return nonEmpty(value.split(/\r?\n/)).flatMap((line) => {
+    const parts = nonEmpty(line.split(','));
+    const isList = parts.length > 1 && parts.every((part) => part.length >= minPartLength);
+    return isList ? [...parts, line] : [line];
+  });
 }

@@ -5,14 +5,15 @@
 // against FusionAuth's published keys only, `none` never. A key inside the token (jwk, jku, x5c) is never used.
 // The token carries no time, so it proves origin, not freshness: repeats are caught by the event id.
 
-import { hash, timingSafeEqual, webcrypto } from 'node:crypto';
+import { createHmac, createSecretKey, hash, timingSafeEqual } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader } from 'jose';
 import { KeysUnavailableError } from './public-keys.ts';
 import type { PublicKeys } from './public-keys.ts';
 
 export const signatureHeader = 'x-fusionauth-signature-jwt';
 
-const hmacAlgorithms = { HS256: 'SHA-256', HS384: 'SHA-384', HS512: 'SHA-512' } as const;
+const hmacHashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const;
 /** FusionAuth writes Ed25519 keys (since 1.62) as EdDSA or as Ed25519. */
 const publicKeyAlgorithms = [
   'RS256',
@@ -24,7 +25,7 @@ const publicKeyAlgorithms = [
   'EdDSA',
   'Ed25519',
 ] as const;
-type HmacAlgorithm = keyof typeof hmacAlgorithms;
+type HmacAlgorithm = keyof typeof hmacHashes;
 
 /** Why a signature was refused: for the bridge's own log line, never for the answer. */
 export type SignatureFault =
@@ -73,19 +74,19 @@ export function verifyBody(token: VerifiedToken, body: Buffer): void {
 }
 
 /** Makes the verifier for the configured keys: HMAC secrets (several while one is being rotated), a JWKS, or both. */
-export async function createSignatureVerifier({
+export function createSignatureVerifier({
   secrets,
   publicKeys,
 }: {
   secrets: readonly string[];
   publicKeys?: PublicKeys | undefined;
-}): Promise<SignatureVerifier> {
-  const hmacKeys = await importSecrets(secrets);
+}): SignatureVerifier {
+  const hmacKeys = secrets.map((secret) => createSecretKey(secret, 'utf8'));
   return {
     async verifyToken(token) {
       if (token === undefined || token === '') throw new SignatureError('missing');
       const { alg, kid } = readHeader(token);
-      if (isHmac(alg)) return verifyHmac(token, alg, hmacKeys[alg]);
+      if (isHmac(alg)) return verifyHmac(token, alg, hmacKeys);
       if (!publicKeyAlgorithms.some((allowed) => allowed === alg)) {
         throw new SignatureError('algorithm-not-allowed');
       }
@@ -95,43 +96,22 @@ export async function createSignatureVerifier({
   };
 }
 
-async function importSecrets(
-  secrets: readonly string[],
-): Promise<Record<HmacAlgorithm, readonly webcrypto.CryptoKey[]>> {
-  const importFor = (algorithm: HmacAlgorithm) =>
-    Promise.all(
-      secrets.map((secret) =>
-        webcrypto.subtle.importKey(
-          'raw',
-          Buffer.from(secret, 'utf8'),
-          { name: 'HMAC', hash: hmacAlgorithms[algorithm] },
-          false,
-          ['verify'],
-        ),
-      ),
-    );
-  const [HS256, HS384, HS512] = await Promise.all([
-    importFor('HS256'),
-    importFor('HS384'),
-    importFor('HS512'),
-  ]);
-  return { HS256, HS384, HS512 };
-}
-
-async function verifyHmac(
-  token: string,
-  algorithm: HmacAlgorithm,
-  keys: readonly webcrypto.CryptoKey[],
-): Promise<VerifiedToken> {
-  if (keys.length === 0) throw new SignatureError('no-secret-configured');
-  for (const [index, key] of keys.entries()) {
-    const payload = await compactVerify(token, key, { algorithms: [algorithm] }).then(
-      (verified) => verified.payload,
-      () => undefined,
-    );
-    if (payload !== undefined) return { key: `hmac:${index + 1}`, bodySha256: readBodyHash(payload) };
+/**
+ * HMAC by node:crypto, and not by jose as for public keys: WebCrypto hands each job to another thread, and that costs
+ * more than the hash (docs/performance.md).
+ */
+function verifyHmac(token: string, algorithm: HmacAlgorithm, keys: readonly KeyObject[]): VerifiedToken {
+  const [header, payload, signature, ...rest] = token.split('.');
+  if (header === undefined || payload === undefined || signature === undefined || rest.length > 0) {
+    throw new SignatureError('malformed');
   }
-  throw new SignatureError('forged');
+  const given = Buffer.from(signature, 'base64url');
+  for (const [index, key] of keys.entries()) {
+    const expected = createHmac(hmacHashes[algorithm], key).update(`${header}.${payload}`).digest();
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) continue;
+    return { key: `hmac:${index + 1}`, bodySha256: readBodyHash(Buffer.from(payload, 'base64url')) };
+  }
+  throw new SignatureError(keys.length === 0 ? 'no-secret-configured' : 'forged');
 }
 
 async function verifyWithPublicKey(
@@ -152,8 +132,9 @@ async function verifyWithPublicKey(
 
 function readHeader(token: string): { alg: string; kid: string | undefined } {
   try {
-    const { alg, kid } = decodeProtectedHeader(token);
-    if (typeof alg === 'string') return { alg, kid: typeof kid === 'string' ? kid : undefined };
+    const { alg, kid, crit } = decodeProtectedHeader(token);
+    // `crit` names extensions that must be understood (RFC 7515, 4.1.11); FusionAuth uses none, and neither do we.
+    if (typeof alg === 'string' && crit === undefined) return { alg, kid: typeof kid === 'string' ? kid : undefined };
   } catch {
     // Falls through: a header that cannot be read is as bad as one without an algorithm.
   }
@@ -161,7 +142,7 @@ function readHeader(token: string): { alg: string; kid: string | undefined } {
 }
 
 function isHmac(algorithm: string): algorithm is HmacAlgorithm {
-  return Object.hasOwn(hmacAlgorithms, algorithm);
+  return Object.hasOwn(hmacHashes, algorithm);
 }
 
 function readBodyHash(payload: Uint8Array): Buffer {

@@ -153,7 +153,7 @@ export async function startBridge(
 /** A webhook's body with a sample event of its own id. */
 export function sample(
   type: SampleType,
-  { id = randomUUID() as string, userId = randomUUID() as string } = {},
+  { id = randomUUID(), userId = randomUUID() }: { id?: string; userId?: string } = {},
 ) {
   return { event: { ...sampleEvent(type, { eventId: id, userId, createInstant: 1_767_225_600_000 }), id } };
 }

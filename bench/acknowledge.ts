@@ -1,0 +1,167 @@
+// How many webhooks a second are acknowledged: the bridge, with everything on disk and both destinations on, beside an
+// adapter in the manner of FusionAuth's guide and a bare HTTP server. Rounds are interleaved; medians are printed.
+//
+//   npm run bench                      three rounds of five seconds
+//   npm run bench -- --rounds 5 --seconds 10
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { formatTable, print } from '../src/commands/report.ts';
+import type { LoadOptions, LoadResult } from './load.ts';
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '5' } },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+const connections = 64;
+const secret = 'a-secret-of-the-benchmark-with-more-than-32-bytes';
+
+interface Contestant {
+  readonly name: string;
+  readonly path: string;
+  /** Requests a second to have ready. */
+  readonly ceiling: number;
+  start(port: number, segmentUrl: string): Promise<{ stop(): Promise<void> }>;
+}
+
+const contestants: readonly Contestant[] = [
+  {
+    name: 'adapter like the guide’s',
+    path: '/',
+    ceiling: 15_000,
+    start: (port, segmentUrl) => startScript('guide-adapter.ts', String(port), segmentUrl),
+  },
+  {
+    name: 'bridge, warehouse off, Segment off',
+    path: '/webhook',
+    ceiling: 40_000,
+    start: (port) => startBridge(port, { WAREHOUSE_URL: 'off' }),
+  },
+  {
+    name: 'bridge, warehouse and Segment on',
+    path: '/webhook',
+    ceiling: 40_000,
+    start: async (port, segmentUrl) =>
+      startBridge(port, {
+        SEGMENT_WRITE_KEY: 'k',
+        SEGMENT_ENDPOINT: segmentUrl,
+        WAREHOUSE_PORT: String(await freePort()),
+      }),
+  },
+  {
+    name: 'bare node:http',
+    path: '/',
+    ceiling: 80_000,
+    start: (port) => startScript('bare-http.ts', String(port)),
+  },
+];
+
+const results = new Map<string, LoadResult[]>();
+for (let round = 0; round < rounds; round++) {
+  for (const contestant of contestants) {
+    const result = await measure(contestant);
+    results.set(contestant.name, [...(results.get(contestant.name) ?? []), result]);
+    process.stderr.write(`round ${round + 1}: ${contestant.name}: ${JSON.stringify(result)}\n`);
+  }
+}
+report();
+
+async function measure({ path, ceiling, start }: Contestant): Promise<LoadResult> {
+  const segmentPort = await freePort();
+  const sink = await startScript('segment-sink.ts', String(segmentPort));
+  const port = await freePort();
+  const server = await start(port, `http://127.0.0.1:${segmentPort}`);
+  try {
+    return await load({ port, path, secret, connections, seconds, requests: ceiling * seconds });
+  } finally {
+    await server.stop();
+    await sink.stop();
+  }
+}
+
+async function load(options: LoadOptions): Promise<LoadResult> {
+  const child = runNode('load.ts', [JSON.stringify(options)]);
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  return JSON.parse(line) as LoadResult;
+}
+
+function report(): void {
+  const median = (name: string, of: (result: LoadResult) => number) => {
+    const sorted = (results.get(name) ?? []).map(of).sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)] ?? 0;
+  };
+  const rate = (name: string) => median(name, ({ acknowledged, seconds: took }) => acknowledged / took);
+  const guide = rate(contestants[0]?.name ?? '');
+  const rows = contestants.map(({ name }) => [
+    name,
+    String(Math.round(rate(name))),
+    `${(rate(name) / guide).toFixed(1)} x`,
+    median(name, ({ p50Ms }) => p50Ms).toFixed(1),
+    median(name, ({ p99Ms }) => p99Ms).toFixed(1),
+    String(median(name, ({ otherAnswers, brokenConnections }) => otherAnswers + brokenConnections)),
+  ]);
+  print(
+    `${rounds} rounds of ${seconds} s, ${connections} connections, HS256, ${cpus().length} cores, Node ${process.version}; medians\n`,
+  );
+  print(formatTable([['', 'acknowledged/s', 'to the guide', 'p50 ms', 'p99 ms', 'not 200'], ...rows]));
+  if ([...results.values()].flat().some(({ ranOut }) => ranOut))
+    print('\nA round ran out of requests: its figure is too low.');
+}
+
+async function startBridge(
+  port: number,
+  settings: Record<string, string>,
+): Promise<{ stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'fusionauth-segment-bench-'));
+  const child = runNode('../src/cli.ts', ['start'], {
+    PORT: String(port),
+    DATA_DIR: folder,
+    FUSIONAUTH_WEBHOOK_SECRET: secret,
+    LOG_LEVEL: 'warn',
+    ...settings,
+  });
+  await once(child.stdout, 'data');
+  return {
+    async stop() {
+      await end(child, 'SIGTERM');
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+async function startScript(file: string, ...args: string[]): Promise<{ stop(): Promise<void> }> {
+  const child = runNode(file, args);
+  await once(child.stdout, 'data');
+  return { stop: () => end(child, 'SIGTERM') };
+}
+
+function runNode(file: string, args: readonly string[], settings: Record<string, string> = {}) {
+  const path = new URL(file, import.meta.url).pathname;
+  return spawn(process.execPath, [path, ...args], {
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  child.kill(signal);
+  await once(child, 'exit');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

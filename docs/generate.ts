@@ -1,0 +1,55 @@
+// Writes the pages that are made from the code: `npm run docs`. A test says when one of them is out of date.
+
+import { writeFileSync } from 'node:fs';
+import { settings } from '../src/config/settings.ts';
+import type { Setting } from '../src/config/settings.ts';
+
+/** Each page's text, by its path from the project's root. */
+export const pages: Readonly<Record<string, () => string>> = {
+  'docs/configuration.md': configurationPage,
+};
+
+function configurationPage(): string {
+  const rows = Object.entries<Setting>(settings).map(
+    ([name, { meaning, allowed, default: value, isSecret }]) =>
+      `| \`${name}\` | ${meaning} | ${allowed}${isSecret === true ? '; secret' : ''} | ${value === undefined ? '' : `\`${value}\``} |`,
+  );
+  return `# Configuration
+
+Every setting is an environment variable; none is needed to begin. \`.env\` in the folder where the bridge is started
+is read as well, and the environment wins over it. An empty variable counts as not set. A wrong value stops the start
+with one line that says which and what is allowed; all faults are reported at once.
+
+A secret can be read from a file instead: \`NAME_FILE=/run/secrets/name\`.
+
+| variable | what it means | allowed | default |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+
+## How is a webhook verified?
+
+| set | a webhook without signature | one with a signature |
+| --- | --- | --- |
+| nothing, on a loopback address | taken | taken, not verified |
+| nothing, on a network address | the bridge does not start | |
+| \`FUSIONAUTH_WEBHOOK_SECRET\` | refused | must be by one of the secrets (HS256, HS384, HS512) |
+| \`FUSIONAUTH_URL\` | refused | must be by a key that FusionAuth publishes (RSA, EC, Ed25519) |
+| \`FUSIONAUTH_URL\` and \`FUSIONAUTH_ALLOW_UNSIGNED=true\` | taken | must be by a key that FusionAuth publishes |
+| \`FUSIONAUTH_ALLOW_UNSIGNED=true\` alone | taken | taken, not verified |
+
+With both a secret and a URL, either kind of signature is good. FusionAuth's public keys are kept in memory, so an
+outage of FusionAuth turns nobody away; a key that it has just begun to use is fetched at once.
+
+## How is a secret replaced?
+
+Set both, the new one first: \`FUSIONAUTH_WEBHOOK_SECRET=new,old\`, restart, switch the key in FusionAuth, then remove
+the old one. Commas separate secrets where each has at least 8 characters; line ends always do, which is of use in a
+file. With asymmetric keys there is nothing to do here: change the key in FusionAuth.
+`;
+}
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(pages)) {
+    writeFileSync(new URL(`../${path}`, import.meta.url), text());
+  }
+}

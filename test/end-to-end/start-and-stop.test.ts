@@ -1,0 +1,276 @@
+// How the bridge starts, where it refuses to, and how it stops.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { BridgeProcess, sample, startBridge } from '../support/bridge.ts';
+import { freePort } from '../support/free-port.ts';
+import { SegmentStandIn } from '../support/segment.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const run = promisify(execFile);
+const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
+
+test('with no setting but its place, a posted sample is a row that a client reads by the printed address', async () => {
+  await using folder = await temporaryFolder();
+  const settings = {
+    DATA_DIR: folder.path,
+    PORT: String(await freePort()),
+    WAREHOUSE_PORT: String(await freePort()),
+  };
+  await using bridge = await BridgeProcess.start(settings);
+  const command = async (...args: string[]) =>
+    (await run(process.execPath, [cli, ...args], { env: { ...process.env, ...settings } })).stdout;
+
+  const sent = await command('send', 'user.login.success');
+  await bridge.settled();
+  const url = (await command('warehouse', 'url')).trim();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query('select event_text from user_login_success');
+  await client.end();
+
+  assert.match(sent, /^stored {2}user\.login\.success {2}[0-9a-f-]{36}\n$/);
+  assert.deepEqual(rows, [{ event_text: 'user.login.success' }]);
+  assert.match(bridge.stdout, new RegExp(`webhook +${bridge.url}/webhook`));
+  assert.match(bridge.stdout, new RegExp(`page +${bridge.url}`));
+  assert.match(bridge.stdout, new RegExp(`warehouse +127\\.0\\.0\\.1:${settings.WAREHOUSE_PORT}`));
+  assert.match(bridge.stdout, /segment +off: set SEGMENT_WRITE_KEY/);
+  assert.match(bridge.stdout, /npm run -s cli -- send user\.login\.success/);
+  const status = JSON.parse(await command('status', '--json')) as unknown;
+  assert.partialDeepStrictEqual(status, {
+    received: 1,
+    rejected: 0,
+    duplicates: 0,
+    stored: 1,
+    destinations: {
+      warehouse: {
+        state: 'running',
+        pending: 0,
+        delivered: 1,
+        filtered: 0,
+        dead: 0,
+        oldestPendingSeconds: 0,
+      },
+    },
+  });
+});
+
+test('psql, where it is on this machine, reads the warehouse', async (t) => {
+  const hasPsql = await run('psql', ['--version']).then(
+    () => true,
+    () => false,
+  );
+  if (!hasPsql) {
+    t.skip('psql is not on this machine');
+    return;
+  }
+  await using folder = await temporaryFolder();
+  const settings = {
+    DATA_DIR: folder.path,
+    PORT: String(await freePort()),
+    WAREHOUSE_PORT: String(await freePort()),
+  };
+  await using bridge = await BridgeProcess.start(settings);
+  await bridge.post(sample('user.login.success'));
+  await bridge.settled();
+
+  const { stdout } = await run(
+    process.execPath,
+    [cli, 'warehouse', 'psql', '--', '-Atc', 'select count(*) from user_login_success'],
+    { env: { ...process.env, ...settings } },
+  );
+
+  assert.equal(stdout, '1\n');
+});
+
+test('stopped and started again it goes on where it was, its embedded warehouse with it', async () => {
+  await using folder = await temporaryFolder();
+  await using segment = await SegmentStandIn.start();
+  const settings = {
+    DATA_DIR: folder.path,
+    PORT: String(await freePort()),
+    WAREHOUSE_PORT: String(await freePort()),
+    SEGMENT_WRITE_KEY: 'k',
+    SEGMENT_ENDPOINT: segment.url,
+  };
+  const first = await BridgeProcess.start(settings);
+  segment.fail({ kind: 'status', status: 503 });
+  await first.post(sample('user.login.success'));
+  await first.end('SIGTERM');
+  segment.recover();
+
+  await using second = await BridgeProcess.start(settings);
+  const books = await second.settled();
+
+  assert.equal(first.exitCode, 0);
+  assert.equal(segment.messages.length, 1);
+  assert.partialDeepStrictEqual(books, {
+    stored: 1,
+    destinations: { segment: { delivered: 1 }, warehouse: { delivered: 1 } },
+  });
+});
+
+test('a second bridge on one DATA_DIR stops with a clear error, and the first goes on', async () => {
+  await using folder = await temporaryFolder();
+  const settings = { DATA_DIR: folder.path, WAREHOUSE_URL: 'off' };
+  await using first = await BridgeProcess.start({ ...settings, PORT: String(await freePort()) });
+
+  const second = await BridgeProcess.startInVain({ ...settings, PORT: String(await freePort()) });
+
+  assert.equal(second.exitCode, 1);
+  assert.match(second.stderr, new RegExp(`in use by another bridge \\(process ${first.pid}\\)`));
+  assert.equal((await first.post(sample('user.login.success'))).status, 200);
+});
+
+test('a port in use stops the start with a clear error', async () => {
+  await using folder = await temporaryFolder();
+  await using first = await startBridge();
+
+  const second = await BridgeProcess.startInVain({
+    DATA_DIR: folder.path,
+    WAREHOUSE_URL: 'off',
+    PORT: new URL(first.url).port,
+  });
+
+  assert.equal(second.exitCode, 1);
+  assert.match(second.stderr, /cannot listen on 127\.0\.0\.1:\d+.*EADDRINUSE/);
+  assert.match(second.stderr, /Set HOST .* PORT/);
+});
+
+test('a warehouse port in use stops no webhook: the destination says what to mend and waits', async () => {
+  await using folder = await temporaryFolder();
+  await using other = await startBridge();
+  const { port } = new URL(other.url);
+
+  await using bridge = await BridgeProcess.start({
+    DATA_DIR: folder.path,
+    PORT: String(await freePort()),
+    WAREHOUSE_PORT: port,
+  });
+  const answer = await bridge.post(sample('user.login.success'));
+
+  assert.equal(answer.status, 200);
+  assert.match(bridge.stdout, new RegExp(`not working yet: Port ${port} .*WAREHOUSE_PORT`));
+  assert.partialDeepStrictEqual((await bridge.books()).destinations, {
+    warehouse: { state: 'retrying', pending: 1 },
+  });
+});
+
+for (const [name, settings, message] of [
+  ['a port that is none', { PORT: '70000' }, /^PORT="70000" is not allowed: it must be a port/m],
+  ['a region that is none', { SEGMENT_REGION: 'mars' }, /^SEGMENT_REGION="mars" .* us or eu$/m],
+  [
+    'a warehouse that is no URL',
+    { WAREHOUSE_URL: 'hunter2' },
+    /^WAREHOUSE_URL is not allowed: it must be a postgresql/m,
+  ],
+  [
+    'a network address without signatures',
+    { HOST: '0.0.0.0' },
+    /^HOST="0\.0\.0\.0" .*FUSIONAUTH_ALLOW_UNSIGNED=true/m,
+  ],
+] as const) {
+  test(`${name} stops the start with one line that names it`, async () => {
+    await using folder = await temporaryFolder();
+
+    const bridge = await BridgeProcess.startInVain({ DATA_DIR: folder.path, ...settings });
+
+    assert.equal(bridge.exitCode, 1);
+    assert.match(bridge.stderr, message);
+    assert.doesNotMatch(bridge.stderr, /hunter2/);
+    assert.equal(bridge.stderr.trim().split('\n').length, 1);
+  });
+}
+
+test('on a network address with FUSIONAUTH_ALLOW_UNSIGNED it takes webhooks, and keeps page and API closed', async () => {
+  await using bridge = await startBridge({ HOST: '0.0.0.0', FUSIONAUTH_ALLOW_UNSIGNED: 'true' });
+
+  assert.equal((await bridge.post(sample('user.login.success'))).status, 200);
+  assert.equal((await bridge.get('/')).status, 403);
+  assert.equal((await bridge.get('/api/status')).status, 403);
+  assert.equal((await bridge.get('/readyz')).status, 200);
+});
+
+test('ADMIN_TOKEN opens page and API to who has it', async () => {
+  await using bridge = await startBridge({
+    HOST: '0.0.0.0',
+    FUSIONAUTH_ALLOW_UNSIGNED: 'true',
+    ADMIN_TOKEN: 'the-token',
+  });
+  const basic = `Basic ${Buffer.from('anybody:the-token').toString('base64')}`;
+
+  assert.equal((await bridge.get('/api/status')).status, 401);
+  assert.equal((await bridge.get('/api/status', { authorization: 'Bearer another' })).status, 401);
+  assert.equal((await bridge.get('/api/status', { authorization: 'Bearer the-token' })).status, 200);
+  assert.equal((await bridge.get('/', { authorization: basic })).status, 200);
+});
+
+test('a foreign host name that resolves to loopback sees nothing', async () => {
+  await using bridge = await startBridge();
+
+  assert.equal((await bridge.get('/', { host: 'evil.example.com' })).status, 403);
+  assert.equal((await bridge.get('/', { host: 'localhost' })).status, 200);
+});
+
+test('what it writes is readable by its user alone', async () => {
+  await using folder = await temporaryFolder();
+  const dataDirectory = join(folder.path, 'made', 'by', 'it');
+  await using bridge = await startBridge({ DATA_DIR: dataDirectory });
+  await bridge.post(sample('user.login.success'));
+
+  for (const file of ['', 'log.sqlite', 'log.sqlite-wal']) {
+    assert.equal(statSync(join(dataDirectory, file)).mode & 0o077, 0, file);
+  }
+});
+
+test('a full disk is answered 503 with Retry-After; with room again the bridge goes on, nothing acknowledged is lost', async (t) => {
+  await using folder = await temporaryFolder();
+  const dataDirectory = join(folder.path, 'full');
+  mkdirSync(dataDirectory);
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', dataDirectory]).then(
+    () => true,
+    () => false,
+  );
+  if (!mounted) {
+    t.skip('a small file system cannot be mounted here');
+    return;
+  }
+  try {
+    await using bridge = await startBridge({ DATA_DIR: dataDirectory });
+    writeFileSync(join(dataDirectory, 'ballast'), Buffer.alloc(1_000_000));
+    let acknowledged = 0;
+    let refused;
+    for (let count = 0; count < 2_000 && refused === undefined; count++) {
+      const answer = await bridge.post(sample('user.update.complete'));
+      if (answer.status === 200) acknowledged++;
+      else refused = answer;
+    }
+
+    assert.deepEqual([refused?.status, refused?.headers['retry-after']], [503, '5']);
+    assert.equal((await bridge.get('/readyz')).status, 503);
+    await run('rm', [join(dataDirectory, 'ballast')]);
+    await run('mount', ['-o', 'remount,size=20m', dataDirectory]);
+    let readiness = 0;
+    while (readiness !== 200) readiness = (await bridge.get('/readyz')).status;
+    assert.equal((await bridge.post(sample('user.login.success'))).status, 200);
+    assert.equal((await bridge.books()).stored, acknowledged + 1);
+  } finally {
+    await run('umount', ['-l', dataDirectory]);
+  }
+});
+
+test('health, readiness and metrics tell', async () => {
+  await using bridge = await startBridge();
+  await bridge.post(sample('user.login.success'));
+
+  assert.equal((await bridge.get('/healthz')).status, 200);
+  assert.equal((await bridge.get('/readyz')).status, 200);
+  const { text } = await bridge.get('/metrics');
+  assert.match(text, /^fusionauth_segment_webhooks_total\{answer="stored"\} 1$/m);
+  assert.match(text, /^fusionauth_segment_books_imbalances 0$/m);
+});
