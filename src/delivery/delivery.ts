@@ -37,7 +37,7 @@ export interface DeliveryOptions {
   readonly random?: () => number;
 }
 
-const limits: ConsumeLimits = { maxRecords: 500, maxCharacters: 4 * 1024 * 1024, lingerMs: 20 };
+const limits: ConsumeLimits = { maxRecords: 250, maxCharacters: 4 * 1024 * 1024, lingerMs: 20 };
 /** A fault that goes on is logged again after this many attempts, which then are a minute apart. */
 const attemptsPerLine = 60;
 

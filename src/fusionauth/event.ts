@@ -92,8 +92,9 @@ function toEvent(root: unknown): FusionAuthEvent {
   checkKind(event, 'info', 'an object', isObject, at);
   checkKind(event, 'user', 'an object', isObject, at);
 
-  stripSecrets(event);
-  return boundDepth(event, maxDepth) as FusionAuthEvent;
+  const depth = stripSecrets(event);
+  if (depth > maxDepth) boundDepth(event, maxDepth);
+  return event as FusionAuthEvent;
 }
 
 function checkText(value: unknown, path: string): void {

@@ -26,8 +26,11 @@ const secretsOutsideData = new Set([
 /** An audit log's old and new values hold any object of FusionAuth's (keys, connectors, tenants …). */
 const auditSecretPattern = /password|secret|token|salt|privatekey|apikey|^key$/i;
 
-/** Strips the secrets from an event that JSON.parse made, in place and at any depth. */
-export function stripSecrets(event: Record<string, unknown>): void {
+/**
+ * Strips the secrets from an event that JSON.parse made, in place and at any depth. Answers how deep the event is
+ * nested, which the walk has seen in passing; the event itself is level 1.
+ */
+export function stripSecrets(event: Record<string, unknown>): number {
   const type = event['type'];
   if (type === 'jwt.refresh') {
     // Here `original` is the former access token; in every other type it is an object.
@@ -36,27 +39,32 @@ export function stripSecrets(event: Record<string, unknown>): void {
   }
   // The e-mail that FusionAuth sent for a moderation action, in full: may hold links that log in.
   if (type === 'user.action') delete event['email'];
-  stripDeep(event, type === 'audit-log.create');
+  return stripDeep(event, type === 'audit-log.create');
 }
 
-function stripDeep(root: object, isAudit: boolean): void {
+function stripDeep(root: Record<string, unknown>, isAudit: boolean): number {
   // Not recursive: the event may be nested as deep as its sender likes.
-  const stack: { container: object; insideData: boolean }[] = [{ container: root, insideData: false }];
+  const stack = [{ container: root, depth: 1, insideData: false }];
+  let deepest = 0;
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { container, insideData } = next;
+    const { container, depth, insideData } = next;
+    if (depth > deepest) deepest = depth;
     const isArray = Array.isArray(container);
-    for (const [key, value] of Object.entries(container)) {
+    for (const key of Object.keys(container)) {
+      const value = container[key];
       if (!isArray && isSecret(key, value, insideData, isAudit)) {
         // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the key is one of its own
-        delete (container as Record<string, unknown>)[key];
+        delete container[key];
       } else if (typeof value === 'object' && value !== null) {
         stack.push({
-          container: value as object,
+          container: value as Record<string, unknown>,
+          depth: depth + 1,
           insideData: insideData || (!isAudit && !isArray && key === 'data'),
         });
       }
     }
   }
+  return deepest;
 }
 
 function isSecret(key: string, value: unknown, insideData: boolean, isAudit: boolean): boolean {

@@ -82,6 +82,7 @@ export function createSignatureVerifier({
   publicKeys?: PublicKeys | undefined;
 }): SignatureVerifier {
   const hmacKeys = secrets.map((secret) => createSecretKey(secret, 'utf8'));
+  const readHeader = createHeaderReader();
   return {
     async verifyToken(token) {
       if (token === undefined || token === '') throw new SignatureError('missing');
@@ -130,11 +131,27 @@ async function verifyWithPublicKey(
   return { key: `kid:${kid ?? ''}`, bodySha256: readBodyHash(payload) };
 }
 
-function readHeader(token: string): { alg: string; kid: string | undefined } {
+interface TokenHeader {
+  readonly alg: string;
+  readonly kid: string | undefined;
+}
+
+/** A key's tokens all begin by the same header, so the last one is worth remembering. */
+function createHeaderReader(): (token: string) => TokenHeader {
+  let last: { encoded: string; header: TokenHeader } | undefined;
+  return (token) => {
+    const encoded = token.slice(0, token.indexOf('.') + 1);
+    if (encoded !== last?.encoded) last = { encoded, header: parseHeader(token) };
+    return last.header;
+  };
+}
+
+function parseHeader(token: string): TokenHeader {
   try {
     const { alg, kid, crit } = decodeProtectedHeader(token);
     // `crit` names extensions that must be understood (RFC 7515, 4.1.11); FusionAuth uses none, and neither do we.
-    if (typeof alg === 'string' && crit === undefined) return { alg, kid: typeof kid === 'string' ? kid : undefined };
+    if (typeof alg === 'string' && crit === undefined)
+      return { alg, kid: typeof kid === 'string' ? kid : undefined };
   } catch {
     // Falls through: a header that cannot be read is as bad as one without an algorithm.
   }

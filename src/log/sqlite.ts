@@ -21,15 +21,33 @@ import type {
   RecordSummary,
   Settlement,
 } from './log.ts';
-import type { Operation, OperationResult, Query, QueryResult, RecordRow } from './sqlite/operations.ts';
+import type {
+  Group,
+  GroupResult,
+  Operation,
+  OperationResult,
+  Query,
+  QueryResult,
+  RecordRow,
+} from './sqlite/operations.ts';
 import { errcodeOf, WorkerClient } from './sqlite/worker-rpc.ts';
 
 /** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
 const maxWaitingCharacters = 128 * 1024 * 1024;
+/** Webhooks come first: while more of them than this are under way, consumers give way … */
+const busyAppends = 8;
+/** … but for no longer than this at each hand-out, so that a flood of webhooks starves no destination. */
+const giveWayMs = 250;
 /** How long a count of rejected webhooks may stay in memory alone. */
 const rejectedFlushMs = 1_000;
 
-interface Waiting {
+interface WaitingAppend {
+  readonly event: ReceivedEvent;
+  readonly resolve: (status: 'stored' | 'duplicate') => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface WaitingOperation {
   readonly operation: Operation;
   readonly resolve: (result: OperationResult) => void;
   readonly reject: (error: Error) => void;
@@ -37,10 +55,12 @@ interface Waiting {
 
 export class SqliteLog implements EventLog {
   readonly #lock: DatabaseSync;
-  readonly #writer: WorkerClient<readonly Operation[], readonly OperationResult[]>;
+  readonly #writer: WorkerClient<Group, GroupResult>;
   readonly #reader: WorkerClient<Query, QueryResult>;
-  #waiting: Waiting[] = [];
+  #waitingAppends: WaitingAppend[] = [];
+  #waitingOperations: WaitingOperation[] = [];
   #waitingCharacters = 0;
+  #appendsUnderWay = 0;
   #writing: Promise<void> | undefined;
   #rejected = 0;
   #rejectedTimer: NodeJS.Timeout | undefined;
@@ -49,7 +69,7 @@ export class SqliteLog implements EventLog {
 
   private constructor(
     lock: DatabaseSync,
-    writer: WorkerClient<readonly Operation[], readonly OperationResult[]>,
+    writer: WorkerClient<Group, GroupResult>,
     reader: WorkerClient<Query, QueryResult>,
   ) {
     this.#lock = lock;
@@ -61,10 +81,10 @@ export class SqliteLog implements EventLog {
   static async open(directory: string): Promise<SqliteLog> {
     const lock = lockDirectory(directory);
     const file = join(directory, 'log.sqlite');
-    const writer = new WorkerClient<readonly Operation[], readonly OperationResult[]>('writer', { file });
+    const writer = new WorkerClient<Group, GroupResult>('writer', { file });
     try {
       // The first, empty group is answered when the writer has opened the file and made the tables.
-      await writer.request([]);
+      await writer.request(groupOf([], []));
       const reader = new WorkerClient<Query, QueryResult>('reader', { file });
       await reader.request({ kind: 'books', consumers: [], now: 0 });
       return new SqliteLog(lock, writer, reader);
@@ -85,11 +105,15 @@ export class SqliteLog implements EventLog {
       });
     }
     this.#waitingCharacters += event.body.length;
+    this.#appendsUnderWay++;
     try {
-      const answer = await this.#write({ kind: 'append', event });
-      return answer as 'stored' | 'duplicate';
+      return await new Promise<'stored' | 'duplicate'>((resolve, reject) => {
+        this.#waitingAppends.push({ event, resolve, reject });
+        this.#writeSoon();
+      });
     } finally {
       this.#waitingCharacters -= event.body.length;
+      this.#appendsUnderWay--;
     }
   }
 
@@ -108,6 +132,7 @@ export class SqliteLog implements EventLog {
     while (!signal.aborted) {
       // Taken before the read, so that what is appended after the read is not missed.
       const appended = this.#appended.promise;
+      await this.#giveWay(signal);
       let found = await this.#readRecords(position, limits);
       if (found.rows.length === 0) {
         await until(appended, signal);
@@ -155,26 +180,40 @@ export class SqliteLog implements EventLog {
     this.#lock.close();
   }
 
+  async #giveWay(signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + giveWayMs;
+    while (this.#appendsUnderWay > busyAppends && performance.now() < deadline && !signal.aborted) {
+      await sleep(10, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
   #write(operation: Operation): Promise<OperationResult> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ operation, resolve, reject });
-      this.#writing ??= this.#writeGroups().finally(() => {
-        this.#writing = undefined;
-      });
+      this.#waitingOperations.push({ operation, resolve, reject });
+      this.#writeSoon();
+    });
+  }
+
+  #writeSoon(): void {
+    this.#writing ??= this.#writeGroups().finally(() => {
+      this.#writing = undefined;
     });
   }
 
   async #writeGroups(): Promise<void> {
     // The end of this turn of the event loop: every webhook that the sockets have ready joins the first group.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
+    while (this.#waitingAppends.length + this.#waitingOperations.length > 0) {
+      const appends = this.#waitingAppends;
+      const operations = this.#waitingOperations;
+      this.#waitingAppends = [];
+      this.#waitingOperations = [];
       try {
-        const results = await this.#writer.request(group.map(({ operation }) => operation));
+        const { stored, results } = await this.#writer.request(groupOf(appends, operations));
         this.#isWritable = true;
-        group.forEach(({ resolve }, index) => resolve(results[index] as OperationResult));
-        if (results.includes('stored')) this.#announce();
+        appends.forEach(({ resolve }, index) => resolve(stored[index] === 1 ? 'stored' : 'duplicate'));
+        operations.forEach(({ resolve }, index) => resolve(results[index]));
+        if (stored.includes(1)) this.#announce();
       } catch (cause) {
         this.#isWritable = false;
         // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
@@ -183,7 +222,7 @@ export class SqliteLog implements EventLog {
           hint: hintFor(errcodeOf(cause)),
           cause,
         });
-        for (const { reject } of group) reject(error);
+        for (const { reject } of [...appends, ...operations]) reject(error);
       }
     }
   }
@@ -227,6 +266,18 @@ export class SqliteLog implements EventLog {
       });
     }
   }
+}
+
+function groupOf(appends: readonly WaitingAppend[], operations: readonly WaitingOperation[]): Group {
+  return {
+    ids: appends.map(({ event }) => event.id),
+    types: appends.map(({ event }) => event.type),
+    tenantIds: appends.map(({ event }) => event.tenantId ?? null),
+    receivedAts: appends.map(({ event }) => event.receivedAt),
+    verifiedBys: appends.map(({ event }) => event.verifiedBy),
+    bodies: appends.map(({ event }) => event.body),
+    operations: operations.map(({ operation }) => operation),
+  };
 }
 
 /** Takes the folder for this process. The operating system drops the lock with the process, however it ends. */

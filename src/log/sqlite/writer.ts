@@ -6,7 +6,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { openForWriting } from './schema.ts';
-import type { AppendOperation, Operation, OperationResult, SettleOperation } from './operations.ts';
+import type { Group, GroupResult, OperationResult, SettleOperation } from './operations.ts';
 import { errcodeOf, serveRequests, workerOptions } from './worker-rpc.ts';
 
 const { file } = workerOptions<{ file: string }>();
@@ -36,14 +36,14 @@ const sql = {
 
 let connection: Connection | undefined = connect();
 
-serveRequests<readonly Operation[], readonly OperationResult[]>((operations) => {
+serveRequests<Group, GroupResult>((group) => {
   connection ??= connect();
   const { database, statements, last } = connection;
   try {
     statements.begin.run();
-    const results = runGroup(connection, operations);
+    const result = runGroup(connection, group);
     statements.commit.run();
-    return results;
+    return result;
   } catch (error) {
     connection.last = last;
     if (database.isTransaction) rollBack(database);
@@ -64,48 +64,49 @@ function connect(): Connection {
   return { database, statements: Object.fromEntries(prepared) as Connection['statements'], last };
 }
 
-function runGroup(connection: Connection, operations: readonly Operation[]): OperationResult[] {
+function runGroup(connection: Connection, group: Group): GroupResult {
+  const stored = appendEvents(connection, group);
   let appended = 0;
-  let duplicates = 0;
+  for (const isNew of stored) appended += isNew;
   let rejected = 0;
-  const results = operations.map((operation): OperationResult => {
+  // A rejection of none counts too: it is how the main thread tries whether the disk takes writes again.
+  let countsChanged = stored.length > 0;
+  const results = group.operations.map((operation): OperationResult => {
     switch (operation.kind) {
-      case 'append': {
-        const isNew = append(connection, operation);
-        if (isNew) appended++;
-        else duplicates++;
-        return isNew ? 'stored' : 'duplicate';
-      }
       case 'reject':
         rejected += operation.count;
-        return 'done';
+        countsChanged = true;
+        return undefined;
       case 'register':
         return register(connection, operation.consumer);
       case 'settle':
         settle(connection, operation);
-        return 'done';
+        return undefined;
     }
   });
-  // A rejection of none counts too: it is how the main thread tries whether the disk takes writes again.
-  if (operations.some(({ kind }) => kind === 'append' || kind === 'reject')) {
-    connection.statements.count.run(appended + duplicates, duplicates, appended, rejected);
+  if (countsChanged) {
+    connection.statements.count.run(stored.length, stored.length - appended, appended, rejected);
   }
-  return results;
+  return { stored, results };
 }
 
-function append(connection: Connection, { event }: AppendOperation): boolean {
-  const { changes } = connection.statements.append.run(
-    connection.last + 1,
-    event.id,
-    event.type,
-    event.tenantId ?? null,
-    event.receivedAt,
-    event.verifiedBy,
-    event.body,
-  );
-  if (changes === 0) return false;
-  connection.last++;
-  return true;
+function appendEvents(connection: Connection, group: Group): Uint8Array {
+  const stored = new Uint8Array(group.ids.length);
+  for (let index = 0; index < stored.length; index++) {
+    const { changes } = connection.statements.append.run(
+      connection.last + 1,
+      group.ids[index] as string,
+      group.types[index] as string,
+      group.tenantIds[index] as string | null,
+      group.receivedAts[index] as number,
+      group.verifiedBys[index] as string,
+      group.bodies[index] as string,
+    );
+    if (changes === 0) continue;
+    stored[index] = 1;
+    connection.last++;
+  }
+  return stored;
 }
 
 function register({ statements }: Connection, consumer: string): number {
