@@ -56,17 +56,11 @@ export class WarehouseDestination implements Destination<Rows> {
   }
 
   async #openLoader(signal: AbortSignal): Promise<Loader> {
+    if (this.#loader?.isBroken === true) await this.#closeLoader();
     if (this.#loader) return this.#loader;
     const connectionString = await this.#server.ensureRunning(signal);
-    const loader = new Loader({ connectionString, schema: this.#schema });
-    try {
-      await loader.open();
-    } catch (error) {
-      await loader.close();
-      throw error;
-    }
-    this.#loader = loader;
-    return loader;
+    this.#loader = await Loader.open({ connectionString, schema: this.#schema }, signal);
+    return this.#loader;
   }
 
   async #closeLoader(): Promise<void> {

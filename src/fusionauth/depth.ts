@@ -6,9 +6,9 @@ type Container = Record<string, unknown> | unknown[];
 
 /**
  * Replaces, in place, every object or array that lies deeper than `maxDepth` levels by its JSON text, so nothing is
- * lost. The root is level 1.
+ * lost. The root is level 1. Returns the root.
  */
-export function boundDepth(root: object, maxDepth: number): void {
+export function boundDepth(root: object, maxDepth: number): object {
   const stack: { container: Container; depth: number }[] = [{ container: root as Container, depth: 1 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     for (const [key, value] of entriesOf(next.container)) {
@@ -17,6 +17,7 @@ export function boundDepth(root: object, maxDepth: number): void {
       else define(next.container, key, deepJsonText(value));
     }
   }
+  return root;
 }
 
 /** JSON.stringify for a value that came from JSON.parse, of any depth. */

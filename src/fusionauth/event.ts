@@ -59,8 +59,8 @@ function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // Of V8's message only the place: its text can quote the body, which holds personal data.
-    const place = /at position \d+(?: \(line \d+ column \d+\))?/.exec(String(error))?.[0];
+    // Of V8's message only the place at its end: its text can quote the body, which holds personal data.
+    const place = /at position \d+(?: \(line \d+ column \d+\))?$/.exec(String(error))?.[0];
     throw new InvalidEventError(
       `The body is not JSON${place === undefined ? ': it ends too early or is malformed' : `: error ${place}`}`,
       '',

@@ -56,10 +56,9 @@ for (const [name, maxDepth, text, expected] of bounds) {
   test(`bounded to ${maxDepth}, ${name}: what is deeper stands as its JSON text`, () => {
     const root = JSON.parse(text) as object;
 
-    const bounded = boundDepth(root, maxDepth);
+    boundDepth(root, maxDepth);
 
-    assert.equal(bounded, root);
-    assert.equal(JSON.stringify(bounded), expected);
+    assert.equal(JSON.stringify(root), expected);
   });
 }
 
@@ -74,11 +73,11 @@ test('a bounded key named __proto__ changes no prototype', () => {
 
 for (const [name, text] of deepTexts) {
   test(`${levels} levels of ${name} are bounded, and JSON.stringify can write them`, () => {
-    const bounded = boundDepth(JSON.parse(text) as object, 100);
+    const root = JSON.parse(text) as object;
 
-    const written = JSON.stringify(bounded);
+    boundDepth(root, 100);
 
-    assertBounded(JSON.parse(text), JSON.parse(written), 100);
+    assertBounded(JSON.parse(text), JSON.parse(JSON.stringify(root)), 100);
   });
 }
 
@@ -86,10 +85,11 @@ test('bounded, any value keeps all it holds and is no deeper than asked', () => 
   fc.assert(
     fc.property(container, fc.integer({ min: 1, max: 6 }), (value, maxDepth) => {
       const text = JSON.stringify(value);
+      const root = JSON.parse(text) as object;
 
-      const bounded = boundDepth(JSON.parse(text) as object, maxDepth);
+      boundDepth(root, maxDepth);
 
-      assertBounded(JSON.parse(text), bounded, maxDepth);
+      assertBounded(JSON.parse(text), root, maxDepth);
     }),
     { numRuns: 500 },
   );

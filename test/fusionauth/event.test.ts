@@ -245,6 +245,21 @@ describe('a hostile body', () => {
     });
   }
 
+  // The event is level 1, `someField` level 2.
+  const deepest: [number, string][] = [
+    [100, '[]'],
+    [101, '"[]"'],
+  ];
+  for (const [depth, expected] of deepest) {
+    test(`what stands at level ${depth} of an event is kept as ${expected}`, () => {
+      const nested = (core: string) => '['.repeat(depth - 2) + core + ']'.repeat(depth - 2);
+
+      const event = parse(`{"id":"1","type":"t","someField":${nested('[]')}}`);
+
+      assert.equal(JSON.stringify(event), `{"id":"1","type":"t","someField":${nested(expected)}}`);
+    });
+  }
+
   test('an envelope in an envelope, 50,000 times, is refused', () => {
     const refusal = refusalOf('{"event":'.repeat(levels) + '{}' + '}'.repeat(levels));
 
@@ -265,7 +280,6 @@ describe('a hostile body', () => {
   });
 
   test('a key named __proto__ at the deepest level is kept as a key', () => {
-    // The event is level 1, `someField` level 2.
     const nested = '{"a":'.repeat(98) + '{"__proto__":{"isAdmin":true}}' + '}'.repeat(98);
 
     const event = parse(`{"id":"1","type":"t","someField":${nested}}`);

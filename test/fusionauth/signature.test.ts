@@ -405,6 +405,34 @@ describe('a bridge with FusionAuth’s public keys', () => {
     assert.equal(forgersJwks.requests, 0);
   });
 
+  test('each token is read by its own header, whatever came before it', async () => {
+    const tokens = [...keys, ...keys.toReversed()].map((key) => signWithKey(body, key));
+
+    const fitted: string[] = [];
+    for (const token of tokens) fitted.push(await verify(verifier, token));
+
+    const kids = keys.map(({ kid }) => `kid:${kid}`);
+    assert.deepEqual(fitted, [...kids, ...kids.toReversed()]);
+  });
+
+  test('a forged token is refused right after a good one with the same header', async () => {
+    const good = signWithKey(body, keyOf('ES256'));
+    const [header = '', payload = ''] = good.split('.');
+
+    await verify(verifier, good);
+
+    for (const forged of [
+      `${header}.${payload}.`,
+      `${header}.${payload}`,
+      header,
+      `${header}.`,
+      `${header}...`,
+    ]) {
+      const fault = await faultOf(verify(verifier, forged));
+      assert.ok(fault === 'forged' || fault === 'malformed', fault);
+    }
+  });
+
   test('secrets and public keys can be used side by side', async () => {
     const bySecret = await verify(verifierWithSecrets, signWithSecret(body, secret));
     const byKey = await verify(verifierWithSecrets, signWithKey(body, keyOf('ES256')));

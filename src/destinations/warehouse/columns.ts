@@ -11,7 +11,9 @@ export interface Cell {
 
 /** An ISO 8601 date, or date and time with a zone. */
 const timestampPattern =
-  /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2}))?$/;
+  /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-](\d{2}):?\d{2}))?$/;
+/** PostgreSQL takes offsets below 16 hours. */
+const maxOffsetHours = 15;
 
 /** The type that a value asks for. Strings that are dates become timestamps, as at Segment. */
 export function cellOf(value: string | number | boolean): Cell {
@@ -53,8 +55,11 @@ export function columnTypeOf(dataType: string): ColumnType {
 }
 
 function isTimestamp(text: string): boolean {
-  // Date.parse refuses a 13th month; PostgreSQL has no year 0.
-  return timestampPattern.test(text) && !text.startsWith('0000') && !Number.isNaN(Date.parse(text));
+  const [, year, month = '', day = '', offsetHours = '0'] = timestampPattern.exec(text) ?? [];
+  // PostgreSQL has no year 0, and Date.parse takes a 30th of February for the 2nd of March.
+  if (year === undefined || year === '0000' || Number.isNaN(Date.parse(text))) return false;
+  const date = new Date(`${year}-${month}-${day}`);
+  return date.getUTCDate() === Number(day) && Number(offsetHours) <= maxOffsetHours;
 }
 
 /** A date alone is midnight in UTC, whatever the session's time zone. */

@@ -26,18 +26,30 @@ export interface LoadPlan {
 interface Load {
   readonly table: string;
   readonly columns: Map<string, ColumnType>;
-  readonly records: Record<string, Cell['value']>[];
+  readonly records: readonly TableRecord[];
 }
+
+/** A row's values by their columns. */
+type TableRecord = Record<string, Cell['value']>;
 
 interface Discard {
   readonly id: string;
   readonly cells: ReadonlyMap<string, Cell>;
 }
 
-/** `loadedAt`: now, as ISO 8601. The same rows and tables give the same plan. */
+export interface LoadOptions {
+  readonly schema: string;
+  readonly tables: Tables;
+  /** Now, as ISO 8601. */
+  readonly loadedAt: string;
+  /** Whether columns may change their type; false where PostgreSQL has refused that. */
+  readonly mayWiden?: boolean;
+}
+
+/** The same rows and options give the same plan. */
 export function planLoad(
   rows: readonly Row[],
-  { schema, tables, loadedAt }: { schema: string; tables: Tables; loadedAt: string },
+  { schema, tables, loadedAt, mayWiden = true }: LoadOptions,
 ): LoadPlan {
   const known = new Map(Array.from(tables, ([table, columns]) => [table, new Map(columns)]));
   const definitions: Statement[] = [];
@@ -58,17 +70,22 @@ export function planLoad(
     table: string,
     tableRows: readonly { id: string; cells: ReadonlyMap<string, Cell> }[],
   ): Load {
-    const stamped = (table === usersTable ? mergeById(tableRows) : tableRows).map(({ id, cells }) => ({
-      id,
-      cells: withLoadTimes(table, cells, loadedAt),
-    }));
+    const stamped = tableRows.map(({ id, cells }) => ({ id, cells: withLoadTimes(table, cells, loadedAt) }));
     const columns = known.get(table) ?? new Map<string, ColumnType>();
     definitions.push(...defineColumns(table, columns, stamped));
     known.set(table, columns);
 
     const used = new Map<string, ColumnType>([['id', 'text']]);
-    const records = stamped.map(({ id, cells }) => {
-      const record: Record<string, Cell['value']> = { id };
+    const records: TableRecord[] = [];
+    const people = new Map<string, TableRecord>();
+    for (const { id, cells } of stamped) {
+      // Several identifies of one person in a batch are one row: in order, the later value that fits counts.
+      let record = people.get(id);
+      if (record === undefined) {
+        record = { id };
+        records.push(record);
+        if (table === usersTable) people.set(id, record);
+      }
       for (const [column, cell] of cells) {
         const type = columns.get(column) ?? cell.type;
         const value = fitCell(cell, type);
@@ -78,8 +95,7 @@ export function planLoad(
           used.set(column, type);
         }
       }
-      return record;
-    });
+    }
     return { table, columns: used, records };
   }
 
@@ -95,7 +111,8 @@ export function planLoad(
     for (const { cells } of tableRows) {
       for (const [column, cell] of cells) {
         const type = columns.get(column);
-        const wanted = type === undefined ? cell.type : widenedType(type, cell);
+        const isFixed = type !== undefined && !mayWiden && !added.has(column);
+        const wanted = type === undefined ? cell.type : isFixed ? type : widenedType(type, cell);
         if (wanted === type) continue;
         columns.set(column, wanted);
         if (type === undefined || added.has(column)) added.set(column, wanted);
@@ -107,7 +124,7 @@ export function planLoad(
     const statements: string[] = [];
     if (isNew) {
       columns.set('id', 'text');
-      statements.push(`create table if not exists ${name} (${tableDefinition(table, added)})`);
+      statements.push(`create table if not exists ${name} (${tableDefinition(added)})`);
     } else if (added.size > 0) {
       const clauses = Array.from(
         added,
@@ -123,28 +140,15 @@ export function planLoad(
 }
 
 /** Column order as in the tables that Segment makes: these first, the rest by name. */
-function tableDefinition(table: string, columns: ReadonlyMap<string, ColumnType>): string {
+function tableDefinition(columns: ReadonlyMap<string, ColumnType>): string {
   const rest = [...columns.keys()]
     .filter((column) => column !== 'received_at' && column !== 'uuid_ts')
     .sort();
   const definitions = ['received_at', 'uuid_ts', ...rest].map(
     (column) => `${quoted(column)} ${sqlType(columns.get(column) ?? 'timestamptz')}`,
   );
-  return [
-    `"id" character varying(1024) not null constraint ${quoted(`${table.slice(0, 58)}_pkey`)} primary key`,
-    ...definitions,
-  ].join(', ');
-}
-
-/** Several identifies of one person in a batch: in order, the later value counts. */
-function mergeById(rows: readonly { id: string; cells: ReadonlyMap<string, Cell> }[]) {
-  const merged = new Map<string, Map<string, Cell>>();
-  for (const { id, cells } of rows) {
-    const person = merged.get(id) ?? new Map<string, Cell>();
-    for (const [column, cell] of cells) person.set(column, cell);
-    merged.set(id, person);
-  }
-  return Array.from(merged, ([id, cells]) => ({ id, cells }));
+  // PostgreSQL names the key, <table>_pkey as at Segment, and finds another name where that is taken.
+  return ['"id" character varying(1024) not null primary key', ...definitions].join(', ');
 }
 
 function withLoadTimes(table: string, cells: ReadonlyMap<string, Cell>, loadedAt: string): Map<string, Cell> {

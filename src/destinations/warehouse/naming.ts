@@ -7,7 +7,11 @@ const maxIdentifierLength = 63;
 
 /** A name as a PostgreSQL identifier: snake case, a long one shortened by a hash of the whole. Empty: unusable. */
 export function identifierFor(name: string): string {
-  const snake = snakeCase(name);
+  return shortened(snakeCase(name));
+}
+
+/** A name in snake case, at most as long as PostgreSQL keeps. */
+export function shortened(snake: string): string {
   if (snake.length <= maxIdentifierLength) return snake;
   return `${snake.slice(0, maxIdentifierLength - 9)}_${hash('sha256', snake).slice(0, 8)}`;
 }

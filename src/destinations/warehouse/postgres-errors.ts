@@ -19,18 +19,16 @@ const hints: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'The server does not answer: check the network and its firewall',
 };
 
-/** Somebody changed the schema under the loader's feet: tables or columns it knew are gone, or were made by another. */
-const schemaChanged = new Set(['3F000', '42P01', '42703', '42701', '42P07', '23505', '42804']);
-
-export function isSchemaChange(error: unknown): boolean {
-  return schemaChanged.has(codeOf(error));
+/** A column's type cannot be changed, since a view of somebody's depends on it. */
+export function isFixedColumn(error: unknown): boolean {
+  return codeOf(error) === '0A000';
 }
 
 /** The error to throw for a failed load. */
 export function loadError(error: unknown): BatchRefusedError | RetryableError {
   const code = codeOf(error);
   // Data exceptions, violated constraints, program limits: the same batch fails for ever.
-  if (/^(22|23|54)/.test(code) && !isSchemaChange(error)) {
+  if (/^(22|23|54)/.test(code) && !isCatalogConflict(error)) {
     return new BatchRefusedError('warehouse_refused', `PostgreSQL refused a row (SQLSTATE ${code})`);
   }
   return unavailable(error);
@@ -44,6 +42,12 @@ export function unavailable(error: unknown): RetryableError {
     hint: hints[code] ?? 'See the cause in the log lines; events are kept and loaded later',
     cause: error,
   });
+}
+
+/** Another session was making the same table or schema at the same moment: it is there at the next attempt. */
+function isCatalogConflict(error: unknown): boolean {
+  const { constraint } = error as { constraint?: unknown };
+  return codeOf(error) === '23505' && typeof constraint === 'string' && constraint.startsWith('pg_');
 }
 
 function codeOf(error: unknown): string {

@@ -3,7 +3,7 @@
 import type { JsonMap, JsonValue, Message } from '../../segment/message.ts';
 import { cellOf, textCell, timestampCell } from './columns.ts';
 import type { Cell } from './columns.ts';
-import { identifierFor } from './naming.ts';
+import { identifierFor, shortened } from './naming.ts';
 
 /** One row to be. Columns that only the load knows (`sent_at`, `uuid_ts`) are added there. */
 export interface Row {
@@ -21,7 +21,6 @@ export const usersTable = 'users';
 
 /** Where the loader keeps each value that fits no column. */
 export const discardsTable = 'discards';
-/** An event of such a name gets a table with `_` before it. */
 const builtInTables = new Set([
   'aliases',
   discardsTable,
@@ -73,7 +72,7 @@ export function rowsOf(message: Message, receivedAt: number): readonly Row[] {
       ];
       const tracks = row('tracks', names);
       if (slug === '') return [tracks];
-      return [tracks, row(builtInTables.has(slug) ? `_${slug}` : slug, names, flatten(message.properties))];
+      return [tracks, row(eventTableFor(slug), names, flatten(message.properties))];
     }
     case 'group':
       return [row('groups', [['group_id', textCell(message.groupId)]], flatten(message.traits))];
@@ -90,6 +89,11 @@ export function rowsOf(message: Message, receivedAt: number): readonly Row[] {
         ),
       ];
   }
+}
+
+/** An event named like one of our tables, or like the key of any table, gets `_` before its name. */
+function eventTableFor(slug: string): string {
+  return builtInTables.has(slug) || slug.endsWith('_pkey') ? shortened(`_${slug}`) : slug;
 }
 
 function usersRow(userId: string, message: Message & { type: 'identify' }, receivedAt: number): Row {

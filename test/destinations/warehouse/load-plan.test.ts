@@ -54,7 +54,7 @@ describe('a table that is not there', () => {
 
     assert.deepEqual(definitionsOf(loads), [
       'create table if not exists "fusionauth"."signed_in" (' +
-        '"id" character varying(1024) not null constraint "signed_in_pkey" primary key, ' +
+        '"id" character varying(1024) not null primary key, ' +
         '"received_at" timestamp with time zone, ' +
         '"uuid_ts" timestamp with time zone, ' +
         '"count" bigint, ' +

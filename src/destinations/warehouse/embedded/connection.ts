@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { RetryableError } from '../../destination.ts';
 
 export const database = 'warehouse';
 /** The roles: of the cluster (superuser), of the loader, of people. */
@@ -30,7 +31,14 @@ export function readConnection(dataDirectory: string): EmbeddedConnection | unde
     if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
     throw error;
   }
-  return connectionSchema.parse(JSON.parse(text));
+  try {
+    return connectionSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new RetryableError(`${connectionFile(dataDirectory)} is damaged`, {
+      hint: `Restore it from a backup, or move ${embeddedDirectory(dataDirectory)} away to begin a new warehouse`,
+      cause,
+    });
+  }
 }
 
 /** Replaces the file in one step. Readable by its owner only. */

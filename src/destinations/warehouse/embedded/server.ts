@@ -5,7 +5,7 @@
 // crash is stopped before ours starts. Only the process that holds DATA_DIR's lock comes here, so a server that runs
 // in the folder is never another bridge's.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import {
   chownSync,
@@ -18,9 +18,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { RetryableError } from '../../destination.ts';
 import type { WarehouseServer } from '../server.ts';
@@ -259,15 +261,36 @@ async function stopServer(
   privileges: Privileges,
   cluster: string,
 ): Promise<void> {
+  const pidFile = join(cluster, 'postmaster.pid');
+  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : 0;
+  if (pid === 0 || !isAlive(pid)) return;
+  if (!(await isServerOf(cluster, pid))) {
+    // After a power loss the id may be another program's, which neither we nor pg_ctl may touch; PostgreSQL would
+    // take it for a server of this cluster and refuse to start.
+    rmSync(pidFile, { force: true });
+    return;
+  }
   const pgCtl = [...privileges.prefix, binaries.pgCtl, '-D', cluster];
-  const isRunning = await run([...pgCtl, 'status']).then(
-    () => true,
-    () => false,
-  );
-  if (!isRunning) return;
   const stop = [...pgCtl, 'stop', '-w', '-t', String(stopTimeoutSeconds), '-m'];
   // "immediate" leaves a recovery to the next start; nothing that was committed is lost by it.
   await run([...stop, 'fast']).catch(() => run([...stop, 'immediate']));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'EPERM';
+  }
+}
+
+/** By the command line of the process, which names the cluster's folder. True where the system does not tell. */
+async function isServerOf(cluster: string, pid: number): Promise<boolean> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() =>
+    run(['ps', '-o', 'args=', '-p', String(pid)]).catch(() => undefined),
+  );
+  return commandLine?.includes(cluster) ?? true;
 }
 
 function checkMajor(cluster: string, major: string): void {
@@ -323,15 +346,8 @@ function hasExited(process: ChildProcess): boolean {
   return process.exitCode !== null || process.signalCode !== null;
 }
 
-/** Runs a program to its end. Rejects with what it wrote where it fails. */
-async function run([program = '', ...args]: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    // `exit`, not `close`: a server started by pg_ctl would hold the pipe open.
-    child.once('exit', resolve);
-  });
-  if (status !== 0) throw new Error(`${program} ended with ${status ?? 'a signal'}: ${errors.trim()}`);
+/** Runs a program to its end and resolves to its output. Rejects with what it wrote where it fails. */
+async function run([program = '', ...args]: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args);
+  return stdout;
 }
