@@ -5,6 +5,7 @@
 // process cannot open the same folder: the lock file's lock dies with the process that holds it.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,7 +31,7 @@ import type {
   QueryResult,
   RecordRow,
 } from './sqlite/operations.ts';
-import { errcodeOf, WorkerClient } from './sqlite/worker-rpc.ts';
+import { errcodeOf, WorkerClient, WorkerFaultError } from './sqlite/worker-rpc.ts';
 
 /** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
 const maxWaitingCharacters = 128 * 1024 * 1024;
@@ -38,6 +39,8 @@ const maxWaitingCharacters = 128 * 1024 * 1024;
 const busyAppends = 8;
 /** … but for no longer than this at each hand-out, so that a flood of webhooks starves no destination. */
 const giveWayMs = 250;
+/** A log that was full is known to be writable again from here on. */
+const minRoomBytes = 64 * 1024;
 /** How long a count of rejected webhooks may stay in memory alone. */
 const rejectedFlushMs = 1_000;
 
@@ -54,6 +57,7 @@ interface WaitingOperation {
 }
 
 export class SqliteLog implements EventLog {
+  readonly #directory: string;
   readonly #lock: DatabaseSync;
   readonly #writer: WorkerClient<Group, GroupResult>;
   readonly #reader: WorkerClient<Query, QueryResult>;
@@ -66,12 +70,15 @@ export class SqliteLog implements EventLog {
   #rejectedTimer: NodeJS.Timeout | undefined;
   #appended = Promise.withResolvers<undefined>();
   #isWritable = true;
+  #closing: Promise<void> | undefined;
 
   private constructor(
+    directory: string,
     lock: DatabaseSync,
     writer: WorkerClient<Group, GroupResult>,
     reader: WorkerClient<Query, QueryResult>,
   ) {
+    this.#directory = directory;
     this.#lock = lock;
     this.#writer = writer;
     this.#reader = reader;
@@ -87,12 +94,12 @@ export class SqliteLog implements EventLog {
       await writer.request(groupOf([], []));
       const reader = new WorkerClient<Query, QueryResult>('reader', { file });
       await reader.request({ kind: 'books', consumers: [], now: 0 });
-      return new SqliteLog(lock, writer, reader);
+      return new SqliteLog(directory, lock, writer, reader);
     } catch (cause) {
       await writer.close();
-      lock.close();
+      releaseDirectory(lock);
       throw new LogOpenError(`The log ${file} could not be opened: ${(cause as Error).message}`, {
-        hint: hintFor(errcodeOf(cause)),
+        hint: hintFor(cause),
         cause,
       });
     }
@@ -171,13 +178,18 @@ export class SqliteLog implements EventLog {
     return this.#isWritable;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearTimeout(this.#rejectedTimer);
     if (this.#rejected > 0) await this.#flushRejected().catch(() => undefined);
     await this.#writing;
     await this.#reader.close();
     await this.#writer.close();
-    this.#lock.close();
+    releaseDirectory(this.#lock);
   }
 
   async #giveWay(signal: AbortSignal): Promise<void> {
@@ -210,7 +222,7 @@ export class SqliteLog implements EventLog {
       this.#waitingOperations = [];
       try {
         const { stored, results } = await this.#writer.request(groupOf(appends, operations));
-        this.#isWritable = true;
+        this.#isWritable ||= appends.length > 0 || (await this.#hasRoom());
         appends.forEach(({ resolve }, index) => resolve(stored[index] === 1 ? 'stored' : 'duplicate'));
         operations.forEach(({ resolve }, index) => resolve(results[index]));
         if (stored.includes(1)) this.#announce();
@@ -219,12 +231,20 @@ export class SqliteLog implements EventLog {
         // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
         this.#flushRejectedSoon();
         const error = new LogUnavailableError(`The log could not be written: ${(cause as Error).message}`, {
-          hint: hintFor(errcodeOf(cause)),
+          hint: hintFor(cause),
           cause,
         });
         for (const { reject } of [...appends, ...operations]) reject(error);
       }
     }
+  }
+
+  /** A write that adds no page may go through where the disk is full: room is what tells then. */
+  async #hasRoom(): Promise<boolean> {
+    const { bavail, bsize } = await statfs(this.#directory);
+    const hasRoom = bavail * bsize >= minRoomBytes;
+    if (!hasRoom) this.#flushRejectedSoon();
+    return hasRoom;
   }
 
   /** Wakes the consumers that wait for records. */
@@ -243,8 +263,13 @@ export class SqliteLog implements EventLog {
 
   async #flushRejected(): Promise<void> {
     const count = this.#rejected;
-    await this.#write({ kind: 'reject', count });
-    this.#rejected -= count;
+    this.#rejected = 0;
+    try {
+      await this.#write({ kind: 'reject', count });
+    } catch (error) {
+      this.#rejected += count;
+      throw error;
+    }
   }
 
   #readRecords(
@@ -261,7 +286,7 @@ export class SqliteLog implements EventLog {
       return (await this.#reader.request(query)) as QueryResult & { kind: Kind };
     } catch (cause) {
       throw new LogUnavailableError(`The log could not be read: ${(cause as Error).message}`, {
-        hint: hintFor(errcodeOf(cause)),
+        hint: hintFor(cause),
         cause,
       });
     }
@@ -280,6 +305,9 @@ function groupOf(appends: readonly WaitingAppend[], operations: readonly Waiting
   };
 }
 
+/** Kept from the garbage collector, which would close the connection and so drop the lock of a log still in use. */
+const heldLocks = new Set<DatabaseSync>();
+
 /** Takes the folder for this process. The operating system drops the lock with the process, however it ends. */
 function lockDirectory(directory: string): DatabaseSync {
   const pidFile = join(directory, 'bridge.pid');
@@ -289,6 +317,7 @@ function lockDirectory(directory: string): DatabaseSync {
     lock = new DatabaseSync(join(directory, 'bridge.lock'));
     lock.exec('pragma journal_mode = memory; begin exclusive');
     writeFileSync(pidFile, `${process.pid}\n`);
+    heldLocks.add(lock);
     return lock;
   } catch (cause) {
     lock?.close();
@@ -304,6 +333,11 @@ function lockDirectory(directory: string): DatabaseSync {
       cause,
     });
   }
+}
+
+function releaseDirectory(lock: DatabaseSync): void {
+  heldLocks.delete(lock);
+  lock.close();
 }
 
 function readPid(pidFile: string): string {
@@ -327,8 +361,9 @@ function toRecord(row: RecordRow): LogRecord {
 }
 
 /** What an operator can do, by SQLite's primary result code. */
-function hintFor(errcode: number): string {
-  switch (errcode & 0xff) {
+function hintFor(cause: unknown): string {
+  if (cause instanceof WorkerFaultError && cause.hint !== undefined) return cause.hint;
+  switch (errcodeOf(cause) & 0xff) {
     case 13: // SQLITE_FULL
       return 'The disk is full: make room on the volume of DATA_DIR; the bridge goes on by itself';
     case 10: // SQLITE_IOERR

@@ -19,7 +19,9 @@ const statements = {
   outcome: database.prepare('select outcome from outcomes where consumer = ? and position = ?'),
 };
 
-serveRequests<Query, QueryResult>((query) => {
+serveRequests<Query, QueryResult>(answer, () => database.close());
+
+function answer(query: Query): QueryResult {
   switch (query.kind) {
     case 'records':
       return readRecords(query.after, query.maxRecords, query.maxCharacters);
@@ -28,7 +30,7 @@ serveRequests<Query, QueryResult>((query) => {
     case 'latest':
       return inOneSnapshot(() => readLatest(query.count, query.consumers));
   }
-});
+}
 
 function readRecords(after: number, maxRecords: number, maxCharacters: number): QueryResult {
   const rows: RecordRow[] = [];

@@ -44,16 +44,27 @@ const schema = `
   create table dead_letters (
     consumer text not null,
     position integer not null,
+    number integer not null, -- among the dead letters of its record
     message_id text not null,
     reason text not null,
     detail text not null,
     message text not null,
     settled_at integer not null,
-    primary key (consumer, position, message_id)
+    primary key (consumer, position, number)
   ) strict, without rowid;
 
   pragma user_version = ${schemaVersion};
 `;
+
+/** The log was written by a version of the bridge that knows more than this one. */
+export class NewerLogError extends Error {
+  readonly hint = 'Start the newer version of the bridge again, or give this one a DATA_DIR of its own';
+
+  constructor(version: number) {
+    super(`The log was written by a newer version of the bridge (schema ${version}, known ${schemaVersion})`);
+    this.name = 'NewerLogError';
+  }
+}
 
 /** The one connection that writes; makes the tables where there are none. */
 export function openForWriting(file: string): DatabaseSync {
@@ -68,9 +79,7 @@ export function openForWriting(file: string): DatabaseSync {
   const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
   if (version > schemaVersion) {
     database.close();
-    throw new Error(
-      `The log was written by a newer version of the bridge (schema ${version}, known ${schemaVersion})`,
-    );
+    throw new NewerLogError(version);
   }
   if (version === 0) database.exec(`begin immediate; ${schema} commit;`);
   return database;

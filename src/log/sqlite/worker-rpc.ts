@@ -1,5 +1,6 @@
 // Requests to a worker thread and their answers, in order, one answer for each.
 
+import { once } from 'node:events';
 import { extname } from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 
@@ -8,6 +9,8 @@ export interface WorkerFault {
   readonly message: string;
   /** SQLite's extended result code, or 0. */
   readonly errcode: number;
+  /** What to do, where the one who threw it knows better than the result code. */
+  readonly hint: string | undefined;
 }
 
 type Answer<Result> = { result: Result } | { fault: WorkerFault };
@@ -15,13 +18,18 @@ type Answer<Result> = { result: Result } | { fault: WorkerFault };
 /** The database refused in the worker. */
 export class WorkerFaultError extends Error {
   readonly errcode: number;
+  readonly hint: string | undefined;
 
-  constructor({ message, errcode }: WorkerFault) {
+  constructor({ message, errcode, hint }: WorkerFault) {
     super(message);
     this.name = 'WorkerFaultError';
     this.errcode = errcode;
+    this.hint = hint;
   }
 }
+
+/** The last request, to which there is no answer. */
+const closeRequest = 'close';
 
 /** The main thread's side: each request resolves to its answer, in the order of the requests. */
 export class WorkerClient<Request, Result> {
@@ -52,8 +60,12 @@ export class WorkerClient<Request, Result> {
     });
   }
 
+  /** Lets the worker answer what it was asked, close its file and end. */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    if (this.#ended) return;
+    const exited = once(this.#worker, 'exit');
+    this.#worker.postMessage(closeRequest);
+    await exited;
   }
 
   #end(error: Error): void {
@@ -62,15 +74,24 @@ export class WorkerClient<Request, Result> {
   }
 }
 
-/** The worker's side: answers each request by the handler, faults included. */
+/** The worker's side: answers each request by the handler, faults included, until it is told to close. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what crosses the thread has the type it is given
-export function serveRequests<Request, Result>(handle: (request: Request) => Result): void {
-  parentPort?.on('message', (request: Request) => {
+export function serveRequests<Request, Result>(
+  handle: (request: Request) => Result,
+  close: () => void,
+): void {
+  parentPort?.on('message', (request: Request | typeof closeRequest) => {
+    if (request === closeRequest) {
+      close();
+      parentPort?.close();
+      return;
+    }
     let answer: Answer<Result>;
     try {
       answer = { result: handle(request) };
     } catch (error) {
-      answer = { fault: { message: (error as Error).message, errcode: errcodeOf(error) } };
+      const { message, hint } = error as Error & { hint?: string };
+      answer = { fault: { message, errcode: errcodeOf(error), hint } };
     }
     parentPort?.postMessage(answer);
   });

@@ -29,14 +29,17 @@ const sql = {
   register: 'insert into consumers values (?, 0, 0, 0, 0) on conflict (name) do nothing',
   position: 'select position from consumers where name = ?',
   outcome: 'insert into outcomes values (?, ?, ?, ?)',
-  deadLetter: 'insert into dead_letters values (?, ?, ?, ?, ?, ?, ?)',
+  deadLetter: 'insert into dead_letters values (?, ?, ?, ?, ?, ?, ?, ?)',
   settle: `update consumers set position = ?, delivered = delivered + ?, filtered = filtered + ?, dead = dead + ?
            where name = ? and position = ?`,
 } as const;
 
-let connection: Connection | undefined = connect();
+/** Opened by the first group, so that its fault is the answer to it. */
+let connection: Connection | undefined;
 
-serveRequests<Group, GroupResult>((group) => {
+serveRequests<Group, GroupResult>(writeGroup, () => connection?.database.close());
+
+function writeGroup(group: Group): GroupResult {
   connection ??= connect();
   const { database, statements, last } = connection;
   try {
@@ -53,7 +56,7 @@ serveRequests<Group, GroupResult>((group) => {
     }
     throw error;
   }
-});
+}
 
 function connect(): Connection {
   const database = openForWriting(file);
@@ -124,8 +127,8 @@ function settle(
     const position = Number(settlement.position);
     statements.outcome.run(consumer, position, settlement.outcome, settledAt);
     if (settlement.outcome !== 'dead') continue;
-    for (const { messageId, reason, detail, message } of settlement.deadLetters) {
-      statements.deadLetter.run(consumer, position, messageId, reason, detail, message, settledAt);
+    for (const [number, { messageId, reason, detail, message }] of settlement.deadLetters.entries()) {
+      statements.deadLetter.run(consumer, position, number, messageId, reason, detail, message, settledAt);
     }
   }
   const { changes } = statements.settle.run(to, sums.delivered, sums.filtered, sums.dead, consumer, from);

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { RetryableError } from '../../../src/destinations/destination.ts';
 import { connectionUrl, readConnection } from '../../../src/destinations/warehouse/embedded/connection.ts';
@@ -32,6 +32,8 @@ class DataDirectory implements AsyncDisposable {
   readonly path: string;
   readonly #folder: AsyncDisposable;
   readonly #servers: EmbeddedServer[] = [];
+  /** Process ids of servers that other processes have started here, and may leave behind. */
+  readonly orphans: number[] = [];
 
   private constructor(folder: { path: string } & AsyncDisposable) {
     this.path = folder.path;
@@ -78,8 +80,15 @@ class DataDirectory implements AsyncDisposable {
     return connectionUrl(connection, role, database);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Stops every server of the folder. */
+  async stop(): Promise<void> {
     for (const server of this.#servers) await server.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    // SIGQUIT: at once, and the server ends its own processes.
+    for (const orphan of this.orphans) if (isAlive(orphan)) process.kill(orphan, 'SIGQUIT');
     await this.#folder[Symbol.asyncDispose]();
   }
 }
@@ -200,9 +209,13 @@ class Program implements AsyncDisposable {
 /** A process that has started the server of a DATA_DIR, as a bridge does, and lives until it is killed. */
 async function startOtherBridge(
   directory: DataDirectory,
-  { port, path = process.env['PATH'] }: { port: number; path?: string | undefined },
+  {
+    port,
+    path = process.env['PATH'],
+    dataDirectory = directory.path,
+  }: { port: number; path?: string | undefined; dataDirectory?: string },
 ): Promise<Program> {
-  const options = JSON.stringify({ dataDirectory: directory.path, port, schema: 'fusionauth' });
+  const options = JSON.stringify({ dataDirectory, port, schema: 'fusionauth' });
   const script = `
     import { EmbeddedServer } from ${JSON.stringify(serverModule)};
     await new EmbeddedServer(${options}).ensureRunning(new AbortController().signal);
@@ -216,6 +229,7 @@ async function startOtherBridge(
   );
   await until('the other bridge has started its server', () => bridge.said !== '' || !bridge.isRunning);
   assert.equal(bridge.said, 'running');
+  directory.orphans.push(directory.postmaster);
   return bridge;
 }
 
@@ -236,7 +250,7 @@ function pathWithoutParentDeath(directory: DataDirectory): string {
   return `${programs}:${process.env['PATH'] ?? ''}`;
 }
 
-describe('the embedded server in a new DATA_DIR', () => {
+describe('the embedded server in a new DATA_DIR', { concurrency: 2 }, () => {
   test('makes a cluster and a database that its owner can write to', async () => {
     await using directory = await DataDirectory.create();
     const port = await freePort();
@@ -309,7 +323,7 @@ describe('the embedded server in a new DATA_DIR', () => {
   });
 
   test('leaves no server behind where its start is given up because the bridge stops', async () => {
-    await using directory = await DataDirectory.create();
+    await using directory = await earlier.copy();
     const port = await freePort();
 
     const failure = await failureOf(directory.server(port).ensureRunning(AbortSignal.abort()));
@@ -372,8 +386,14 @@ describe('the embedded server that runs', () => {
 });
 
 describe('the embedded server’s port', () => {
+  let directory: DataDirectory;
+  before(async () => {
+    directory = await earlier.copy();
+  });
+  afterEach(() => directory.stop());
+  after(() => directory[Symbol.asyncDispose]());
+
   test('that was asked for and is in use is a RetryableError that names it; once it is free, it is used', async () => {
-    await using directory = await earlier.copy();
     await using occupied = await occupy();
     const server = directory.server(occupied.port);
 
@@ -387,7 +407,6 @@ describe('the embedded server’s port', () => {
   });
 
   test('that was not asked for and is in use is replaced by another, which connection.json then names', async () => {
-    await using directory = await earlier.copy();
     await using occupied = await occupy(readConnection(directory.path)?.port);
 
     const url = await directory.server().ensureRunning(never);
@@ -399,7 +418,6 @@ describe('the embedded server’s port', () => {
   });
 
   test('is another when another is asked for', async () => {
-    await using directory = await earlier.copy();
     const port = await freePort();
 
     const url = await directory.server(port).ensureRunning(never);
@@ -476,8 +494,14 @@ describe('a role of the embedded server', () => {
 });
 
 describe('an embedded warehouse that cannot be opened', () => {
+  let directory: DataDirectory;
+  before(async () => {
+    directory = await earlier.copy();
+  });
+  afterEach(() => directory.stop());
+  after(() => directory[Symbol.asyncDispose]());
+
   test('because another major version made it is a RetryableError that names both, and stays as it is', async () => {
-    await using directory = await earlier.copy();
     const versionFile = directory.file('postgres', 'PG_VERSION');
     const version = readFileSync(versionFile, 'utf8');
     writeFileSync(versionFile, '17\n');
@@ -496,7 +520,6 @@ describe('an embedded warehouse that cannot be opened', () => {
   });
 
   test('because connection.json is missing is a RetryableError that names it; with the file back it opens', async () => {
-    await using directory = await earlier.copy();
     const connectionFile = directory.file('connection.json');
     const connection = readFileSync(connectionFile);
     rmSync(connectionFile);
@@ -511,19 +534,23 @@ describe('an embedded warehouse that cannot be opened', () => {
     assert.deepEqual(await query(url, read), filled);
   });
 
-  test('because connection.json is cut off is a RetryableError that names it', async () => {
-    await using directory = await earlier.copy();
+  test('because connection.json is cut off is a RetryableError that names it; with the whole file it opens', async () => {
     const connectionFile = directory.file('connection.json');
-    writeFileSync(connectionFile, '{ "port": 5433, "passwo');
+    const connection = readFileSync(connectionFile, 'utf8');
+    writeFileSync(connectionFile, connection.slice(0, 40));
+    const server = directory.server(await freePort());
 
-    const failure = await failureOf(directory.server(await freePort()).ensureRunning(never));
+    const failure = await failureOf(server.ensureRunning(never));
+    writeFileSync(connectionFile, connection);
+    const url = await server.ensureRunning(never);
 
     assert.ok(failure.message.includes(connectionFile), failure.message);
     assert.match(failure.hint, /Restore (it|the file) from a backup/);
+    assert.deepEqual(await query(url, read), filled);
   });
 });
 
-describe('the embedded server after a crash', () => {
+describe('the embedded server after a crash', { concurrency: 2 }, () => {
   test('of its own is started again, and what was committed is there', async () => {
     await using directory = await earlier.copy();
     const server = directory.server(await freePort());
@@ -577,8 +604,29 @@ describe('the embedded server after a crash', () => {
     await until('the orphan has ended', () => !isAlive(orphan));
   });
 
+  test('of the bridge is replaced, too, where DATA_DIR is spelled another way since', async () => {
+    await using directory = await earlier.copy();
+    const port = await freePort();
+    const dataDirectory = join(directory.path, 'link');
+    symlinkSync(directory.path, dataDirectory);
+    const path = pathWithoutParentDeath(directory);
+    await using bridge = await startOtherBridge(directory, { port, path, dataDirectory });
+    await query(directory.urlOf('owner'), change);
+    const orphan = directory.postmaster;
+
+    await bridge.kill();
+    const url = await directory.server(port).ensureRunning(never);
+
+    assert.notEqual(directory.postmaster, orphan);
+    assert.deepEqual(await query(url, read), changed);
+    await until('the orphan has ended', () => !isAlive(orphan));
+  });
+
   test('of the bridge ends by itself where the system can end it', async (context) => {
-    if (process.platform !== 'linux' || setpriv === '') return context.skip('There is no setpriv here');
+    if (process.platform !== 'linux' || setpriv === '') {
+      context.skip('There is no setpriv here');
+      return;
+    }
     await using directory = await earlier.copy();
     await using bridge = await startOtherBridge(directory, { port: await freePort() });
     await using client = await openSession(directory.urlOf('owner'));

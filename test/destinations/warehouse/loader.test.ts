@@ -169,10 +169,12 @@ class Line implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #server;
   #isSilent = false;
+  /** Whether something was said since the line fell silent. */
+  hasSwallowed = false;
 
   private constructor(target: URL) {
-    this.#server = createServer((near) => {
-      const far = connect(Number(target.port), target.hostname);
+    this.#server = createServer({ allowHalfOpen: true }, (near) => {
+      const far = connect({ port: Number(target.port), host: target.hostname, allowHalfOpen: true });
       for (const socket of [near, far]) {
         this.#sockets.add(socket);
         socket.on('error', () => undefined);
@@ -181,8 +183,16 @@ class Line implements AsyncDisposable {
           far.destroy();
         });
       }
-      near.on('data', (chunk) => this.#isSilent || far.write(chunk));
-      far.on('data', (chunk) => this.#isSilent || near.write(chunk));
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on('data', (chunk) => {
+          if (this.#isSilent) this.hasSwallowed = true;
+          else to.write(chunk);
+        });
+        from.on('end', () => this.#isSilent || to.end());
+      }
     });
   }
 
@@ -514,9 +524,13 @@ describe('a table that changes', () => {
       'whose column gets another type',
       (schema) => `alter table ${schema}.signed_in alter method type bigint using 0`,
     ],
+    ...['jsonb', 'date', 'uuid', 'inet', 'text[]'].map((type): [string, (schema: string) => string] => [
+      `that gets a column of type ${type} from somebody else first`,
+      (schema) => `alter table ${schema}.signed_in add column note ${type}`,
+    ]),
     ['whose schema is dropped', (schema) => `drop schema ${schema} cascade`],
     [
-      'that gets a column from somebody else first',
+      'that gets a column of whole numbers from somebody else first',
       (schema) => `alter table ${schema}.signed_in add column note bigint`,
     ],
   ];
@@ -925,10 +939,21 @@ describe('a connection to the server', () => {
     const stopping = new AbortController();
     line.fallSilent();
     const givenUp = failureOf(bridge.load([track('message-2')], stopping.signal));
+    await until('the load is under way', () => line.hasSwallowed);
 
     stopping.abort();
 
     await endsAtOnce(givenUp, line);
+  });
+
+  test('that falls silent while it is idle does not hold up the bridge’s stop', async () => {
+    await using line = await Line.to(warehouse.url);
+    const bridge = openWarehouse({ url: line.urlOf(warehouse.url) });
+    await bridge.load([track('message-1')]);
+
+    line.fallSilent();
+
+    await endsAtOnce(bridge[Symbol.asyncDispose](), line);
   });
 
   test('that is never answered is given up at once when the bridge stops', async () => {
@@ -937,6 +962,7 @@ describe('a connection to the server', () => {
     const stopping = new AbortController();
     line.fallSilent();
     const givenUp = failureOf(bridge.open(stopping.signal));
+    await until('the bridge asks to be let in', () => line.hasSwallowed);
 
     stopping.abort();
 
