@@ -14,7 +14,7 @@ export function boundDepth(root: object, maxDepth: number): object {
     for (const [key, value] of entriesOf(next.container)) {
       if (typeof value !== 'object' || value === null) continue;
       if (next.depth < maxDepth) stack.push({ container: value as Container, depth: next.depth + 1 });
-      else define(next.container, key, deepJsonText(value));
+      else (next.container as Record<string, unknown>)[key] = deepJsonText(value);
     }
   }
   return root;
@@ -46,9 +46,4 @@ export function deepJsonText(root: unknown): string {
 
 function entriesOf(container: Container): [string, unknown][] {
   return Object.entries(container);
-}
-
-/** Sets an own property even where the key is `__proto__`, which an assignment would take for the prototype. */
-function define(container: Container, key: string, value: unknown): void {
-  Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -69,8 +69,14 @@ export class PublicKeys {
       if (performance.now() - this.#fetchedAt > this.#maxAgeMs) this.refresh();
       return known;
     }
+    // A fetch that is under way already may have been answered before this key was published.
+    const joins = this.#pending !== undefined;
     await this.#fetch();
-    const fetched = await this.#lookUp(header, token);
+    let fetched = await this.#lookUp(header, token);
+    if (fetched === undefined && joins) {
+      await this.#fetch();
+      fetched = await this.#lookUp(header, token);
+    }
     if (fetched === undefined) throw new errors.JWKSNoMatchingKey();
     return fetched;
   };

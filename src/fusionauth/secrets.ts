@@ -24,7 +24,7 @@ const secretsOutsideData = new Set([
 ]);
 
 /** An audit log's old and new values hold any object of FusionAuth's (keys, connectors, tenants …). */
-const auditSecretPattern = /password|secret|token|salt|privatekey|apikey|^key$/i;
+const auditSecretPattern = /password|secret|token|salt|privatekey|apikey|authorization|^keys?$/i;
 
 /**
  * Strips the secrets from an event that JSON.parse made, in place and at any depth. Answers how deep the event is
@@ -70,7 +70,8 @@ function stripDeep(root: Record<string, unknown>, isAudit: boolean): number {
 function isSecret(key: string, value: unknown, insideData: boolean, isAudit: boolean): boolean {
   if (secretsAnywhere.has(key)) return true;
   if (!insideData && secretsOutsideData.has(key)) return true;
-  if (typeof value !== 'string') return false;
   // refreshToken is an object on jwt.refresh-token.revoke, whose `token` is stripped; as a string it is the token.
-  return key === 'refreshToken' || (isAudit && auditSecretPattern.test(key));
+  if (key === 'refreshToken') return typeof value === 'string';
+  // Not objects (rules for passwords, settings of tokens), which are searched, nor numbers and booleans about them.
+  return isAudit && (typeof value === 'string' || Array.isArray(value)) && auditSecretPattern.test(key);
 }

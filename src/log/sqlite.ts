@@ -31,13 +31,12 @@ import type {
   QueryResult,
   RecordRow,
 } from './sqlite/operations.ts';
+import { AppendPressure } from './sqlite/append-pressure.ts';
 import { errcodeOf, WorkerClient, WorkerFaultError } from './sqlite/worker-rpc.ts';
 
 /** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
 const maxWaitingCharacters = 128 * 1024 * 1024;
-/** Webhooks come first: while more of them than this are under way, consumers give way … */
-const busyAppends = 8;
-/** … but for no longer than this at each hand-out, so that a flood of webhooks starves no destination. */
+/** Consumers give way to a flood of webhooks, but for no longer than this at each hand-out, so that none starves. */
 const giveWayMs = 250;
 /** A log that was full is known to be writable again from here on. */
 const minRoomBytes = 64 * 1024;
@@ -64,7 +63,7 @@ export class SqliteLog implements EventLog {
   #waitingAppends: WaitingAppend[] = [];
   #waitingOperations: WaitingOperation[] = [];
   #waitingCharacters = 0;
-  #appendsUnderWay = 0;
+  readonly #pressure = new AppendPressure();
   #writing: Promise<void> | undefined;
   #rejected = 0;
   #rejectedTimer: NodeJS.Timeout | undefined;
@@ -112,7 +111,7 @@ export class SqliteLog implements EventLog {
       });
     }
     this.#waitingCharacters += event.body.length;
-    this.#appendsUnderWay++;
+    this.#pressure.noteAppend();
     try {
       return await new Promise<'stored' | 'duplicate'>((resolve, reject) => {
         this.#waitingAppends.push({ event, resolve, reject });
@@ -120,7 +119,6 @@ export class SqliteLog implements EventLog {
       });
     } finally {
       this.#waitingCharacters -= event.body.length;
-      this.#appendsUnderWay--;
     }
   }
 
@@ -194,8 +192,8 @@ export class SqliteLog implements EventLog {
 
   async #giveWay(signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + giveWayMs;
-    while (this.#appendsUnderWay > busyAppends && performance.now() < deadline && !signal.aborted) {
-      await sleep(10, undefined, { signal }).catch(() => undefined);
+    while (this.#pressure.isHigh() && performance.now() < deadline && !signal.aborted) {
+      await sleep(20, undefined, { signal }).catch(() => undefined);
     }
   }
 

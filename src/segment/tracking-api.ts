@@ -101,7 +101,8 @@ function meaningOf(
   if (status >= 200 && status < 300) return { kind: 'accepted' };
   // Segment documents 400 for an oversized or malformed body; its libraries meet 413 as well.
   if (status === 400 || status === 413) return { kind: 'refused', status };
-  const isRetryable = status === 408 || status === 429 || status >= 500;
+  // 410 and 460 come from what stands before Segment; its own libraries try again.
+  const isRetryable = [408, 410, 429, 460].includes(status) || status >= 500;
   if (!isRetryable) return { kind: 'misconfigured', status };
   return { kind: 'unavailable', status, retryAfterMs: retryAfterMs(headers, Date.now()) };
 }

@@ -98,6 +98,7 @@ describe('in FusionAuth’s own objects', () => {
     ['jwt.refresh', 'original', { original: secret, userId: neighbour }],
     ['jwt.refresh', 'token', { token: secret, userId: neighbour }],
     ['jwt.refresh', 'refreshToken', { refreshToken: secret, userId: neighbour }],
+    ['jwt.refresh', 'refreshToken as an object', { refreshToken: { id: secret }, userId: neighbour }],
     ['jwt.refresh-token.revoke', 'refreshToken.token', { refreshToken: { token: secret, id: neighbour } }],
     ['entity.create', 'entity.clientSecret', { entity }],
     ['entity.create.complete', 'entity.clientSecret', { entity }],
@@ -194,7 +195,7 @@ describe('in an audit log’s values', () => {
 describe('in a customer’s free-form data', () => {
   const holders: [string, (data: unknown) => Fields][] = [
     ['user.data', (data) => ({ type: 'user.update', user: { data } })],
-    ['user.data.deeper', (data) => ({ type: 'user.update', user: { data: { deeper: [{ data }] } } })],
+    ['user.data.deeper', (data) => ({ type: 'user.update', user: { data: { deeper: [[data]] } } })],
     ['registration.data', (data) => ({ type: 'user.registration.create', registration: { data } })],
     ['registrations[].data', (data) => ({ type: 'user.update', user: { registrations: [{ data }] } })],
     ['group.data', (data) => ({ type: 'group.create', group: { data } })],
@@ -246,8 +247,10 @@ describe('at any depth', () => {
 
   /** A way down: a key of an object, or a place in an array behind as many others. */
   const step = (keys: fc.Arbitrary<string>) => fc.oneof(keys.filter(isOrdinary), fc.nat(3));
+  /** Any UTF-16 unit: half a character too, as JSON may hold one. */
+  const unit = fc.nat(0xffff).map((code) => String.fromCharCode(code));
   const anyKey = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit }),
     fc.constantFrom('user', 'users', 'registrations', '__proto__', 'constructor', 'toJSON', 'length'),
   );
   const secretValue = fc.constantFrom<unknown>(secret, [secret], { value: [secret] }, { [secret]: 1 });

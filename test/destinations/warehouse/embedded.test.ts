@@ -335,8 +335,14 @@ describe('the embedded server in a new DATA_DIR', { concurrency: 2 }, () => {
 });
 
 describe('the embedded server that runs', () => {
+  let directory: DataDirectory;
+  before(async () => {
+    directory = await earlier.copy();
+  });
+  afterEach(() => directory.stop());
+  after(() => directory[Symbol.asyncDispose]());
+
   test('is the same when it is asked for again, in no time', async () => {
-    await using directory = await earlier.copy();
     const server = directory.server(await freePort());
     const first = await server.ensureRunning(never);
     const { postmaster } = directory;
@@ -350,7 +356,6 @@ describe('the embedded server that runs', () => {
   });
 
   test('stops though a client is connected, and stopping it again does nothing', async () => {
-    await using directory = await earlier.copy();
     const server = directory.server(await freePort());
     await using client = await openSession(await server.ensureRunning(never));
     await client.query(`begin; ${change}`);
@@ -362,7 +367,6 @@ describe('the embedded server that runs', () => {
   });
 
   test('listens no more once it is stopped; started again it has its data, port and passwords', async () => {
-    await using directory = await earlier.copy();
     const first = directory.server();
     const url = await first.ensureRunning(never);
     await query(url, change);
@@ -377,11 +381,11 @@ describe('the embedded server that runs', () => {
   });
 
   test('was there to be stopped: before its first start that does nothing', async () => {
-    await using directory = await DataDirectory.create();
+    await using empty = await DataDirectory.create();
 
-    await directory.server().stop();
+    await empty.server().stop();
 
-    assert.ok(!directory.has());
+    assert.ok(!empty.has());
   });
 });
 

@@ -63,7 +63,7 @@ describe('a name in snake case', () => {
       fc.property(anyName, (name) => {
         assert.match(snakeCase(name), /^(?:[a-z0-9]+(?:_[a-z0-9]+)*)?$/);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -74,7 +74,7 @@ describe('a name in snake case', () => {
 
         assert.equal(snakeCase(once), once);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -85,7 +85,7 @@ describe('a name in snake case', () => {
 
         assert.equal(snakeCase(name).replaceAll('_', ''), letters);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 });
