@@ -73,5 +73,10 @@ function isSecret(key: string, value: unknown, insideData: boolean, isAudit: boo
   // refreshToken is an object on jwt.refresh-token.revoke, whose `token` is stripped; as a string it is the token.
   if (key === 'refreshToken') return typeof value === 'string';
   // Not objects (rules for passwords, settings of tokens), which are searched, nor numbers and booleans about them.
-  return isAudit && (typeof value === 'string' || Array.isArray(value)) && auditSecretPattern.test(key);
+  return isAudit && isText(value) && auditSecretPattern.test(key);
+}
+
+/** A string or a list of strings. */
+function isText(value: unknown): boolean {
+  return Array.isArray(value) ? value.every((entry) => typeof entry === 'string') : typeof value === 'string';
 }
