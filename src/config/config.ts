@@ -1,6 +1,7 @@
 // The configuration: the settings of the environment and of `.env`, parsed at once, every fault reported.
 
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { endpoints } from '../segment/tracking-api.ts';
 import { settings } from './settings.ts';
@@ -117,7 +118,8 @@ function toConfig(values: Values): Config {
   return {
     host: values.HOST,
     port: values.PORT,
-    dataDirectory: values.DATA_DIR,
+    // Resolved once: the folder stays the same one whatever a later part makes of it.
+    dataDirectory: resolve(values.DATA_DIR),
     segment:
       writeKey === undefined
         ? undefined

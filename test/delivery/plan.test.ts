@@ -49,7 +49,7 @@ describe('the outcome of a record', () => {
           messageId: 'a',
           reason: 'too_large',
           detail: 'It is larger than 32 KB',
-          message: JSON.stringify(makeMessage('a')),
+          message: JSON.stringify(makeMessage('a', { refused: true })),
         },
       ],
     });
@@ -138,7 +138,7 @@ describe('the outcome of a record', () => {
     });
   }
 
-  test('is the first message’s too: nothing of a record is sent whose mapping fails half way', () => {
+  test('is dead where its mapping fails half way, and none of its messages is sent', () => {
     const mapping = function* (): Generator<Message> {
       yield makeMessage('a');
       throw new Error('half way');
@@ -152,25 +152,25 @@ describe('the outcome of a record', () => {
       ['dead'],
     );
   });
+});
 
-  test('knows when the bridge took the record: the destination is told for each message', () => {
-    const seen: number[] = [];
-    const destination: Destination<string> = {
-      ...makeDestination(),
-      encode: ({ messageId }, receivedAt) => {
-        seen.push(receivedAt);
-        return { payload: messageId, bytes: 1 };
-      },
-    };
-    const records = [
-      { ...makeRecord(1, [{ id: 'a' }, { id: 'b' }]), receivedAt: 17 },
-      { ...makeRecord(2, [{ id: 'c' }]), receivedAt: 4 },
-    ];
+test('the destination is told of each message when the bridge took its record', () => {
+  const seen: number[] = [];
+  const destination: Destination<string> = {
+    ...makeDestination(),
+    encode: ({ messageId }, receivedAt) => {
+      seen.push(receivedAt);
+      return { payload: messageId, bytes: 1 };
+    },
+  };
+  const records = [
+    { ...makeRecord(1, [{ id: 'a' }, { id: 'b' }]), receivedAt: 17 },
+    { ...makeRecord(2, [{ id: 'c' }]), receivedAt: 4 },
+  ];
 
-    planDelivery(records, { mapping: mappingOfWanted, destination });
+  planDelivery(records, { mapping: mappingOfWanted, destination });
 
-    assert.deepEqual(seen, [17, 17, 4]);
-  });
+  assert.deepEqual(seen, [17, 17, 4]);
 });
 
 describe('messages are cut into batches', () => {

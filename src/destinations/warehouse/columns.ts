@@ -1,11 +1,13 @@
 // The types of columns, and which values fit which.
 
 /** Segment's column types in PostgreSQL, as they stand in warehouses that it has made. */
-export type ColumnType = 'text' | 'bigint' | 'numeric' | 'boolean' | 'timestamptz';
+export type CellType = 'text' | 'bigint' | 'numeric' | 'boolean' | 'timestamptz';
+/** `foreign`: a type that somebody else has given a column, and that no value of ours fits. */
+export type ColumnType = CellType | 'foreign';
 
 /** A value on its way into a column, never null: a column that says nothing is left out. */
 export interface Cell {
-  readonly type: ColumnType;
+  readonly type: CellType;
   readonly value: string | number | boolean;
 }
 
@@ -51,7 +53,8 @@ export function columnTypeOf(dataType: string): ColumnType {
   if (/^(bigint|integer|smallint)$/.test(dataType)) return 'bigint';
   if (/^(numeric|double precision|real)$/.test(dataType)) return 'numeric';
   if (dataType === 'boolean') return 'boolean';
-  return dataType.startsWith('timestamp') ? 'timestamptz' : 'text';
+  if (dataType.startsWith('timestamp')) return 'timestamptz';
+  return /^(text|character varying|character)$/.test(dataType) ? 'text' : 'foreign';
 }
 
 function isTimestamp(text: string): boolean {

@@ -1,5 +1,6 @@
 // From rows to the statements that load them, given the columns that are there. Pure: the loader runs them.
 
+import { hash } from 'node:crypto';
 import pg from 'pg';
 import { fitCell, widenedType } from './columns.ts';
 import type { Cell, ColumnType } from './columns.ts';
@@ -171,7 +172,7 @@ function discardOf(
   const receivedAt = cells.get('received_at');
   return {
     // The same value of the same row is discarded once, however often its batch is sent.
-    id: `${rowId}:${table}.${column}`.slice(0, 1024),
+    id: `${hash('sha256', String(cell.value)).slice(0, 16)}:${table}.${column}:${rowId}`.slice(0, 1024),
     cells: new Map([
       ['row_id', text(rowId)],
       ['table_name', text(table)],

@@ -14,6 +14,9 @@ import { isFixedColumn, loadError, unavailable } from './postgres-errors.ts';
 import type { Row } from './rows.ts';
 
 const connectTimeoutMs = 10_000;
+const closeTimeoutMs = 1_000;
+/** For a server that freezes in the middle of a load; a statement of ours takes a fraction of a second. */
+const queryTimeoutMs = 120_000;
 /** No statement of ours may hold up the tables' readers behind it for longer while it waits for a lock. */
 const lockTimeoutMs = 5_000;
 
@@ -45,6 +48,7 @@ export class Loader {
         connectionString,
         stream: () => socket,
         connectionTimeoutMillis: connectTimeoutMs,
+        query_timeout: queryTimeoutMs,
         keepAlive: true,
         application_name: 'fusionauth-segment',
       });
@@ -76,7 +80,10 @@ export class Loader {
   }
 
   async close(): Promise<void> {
+    // A server that has fallen silent never closes its side of the connection.
+    const deadline = setTimeout(() => this.#socket.destroy(), closeTimeoutMs);
     if (!this.#isBroken) await this.#client.end().catch(() => undefined);
+    clearTimeout(deadline);
     this.#socket.destroy();
   }
 

@@ -11,11 +11,12 @@ import {
   timestampCell,
   widenedType,
 } from '../../../src/destinations/warehouse/columns.ts';
-import type { Cell, ColumnType } from '../../../src/destinations/warehouse/columns.ts';
+import type { Cell, CellType, ColumnType } from '../../../src/destinations/warehouse/columns.ts';
 
-const columnTypes: readonly ColumnType[] = ['text', 'bigint', 'numeric', 'boolean', 'timestamptz'];
+const cellTypes: readonly CellType[] = ['text', 'bigint', 'numeric', 'boolean', 'timestamptz'];
+const columnTypes: readonly ColumnType[] = [...cellTypes, 'foreign'];
 
-const sampleCells: Readonly<Record<ColumnType, Cell>> = {
+const sampleCells: Readonly<Record<CellType, Cell>> = {
   text: { type: 'text', value: 'red' },
   bigint: { type: 'bigint', value: 42 },
   numeric: { type: 'numeric', value: 1.5 },
@@ -125,14 +126,14 @@ test('a time of the bridge’s own is a timestamp as it stands', () => {
 
 describe('a value in a column of another type', () => {
   /** Undefined: it does not fit. */
-  const fits: Record<ColumnType, Partial<Record<ColumnType, Cell['value']>>> = {
+  const fits: Record<CellType, Partial<Record<ColumnType, Cell['value']>>> = {
     text: { text: 'red' },
     bigint: { text: '42', bigint: 42, numeric: 42 },
     numeric: { text: '1.5', numeric: 1.5 },
     boolean: { text: 'true', boolean: true },
     timestamptz: { text: '2026-01-31T12:00:00Z', timestamptz: '2026-01-31T12:00:00Z' },
   };
-  for (const cellType of columnTypes) {
+  for (const cellType of cellTypes) {
     for (const columnType of columnTypes) {
       const expected = fits[cellType][columnType];
       const verdict = expected === undefined ? 'does not fit' : `is ${JSON.stringify(expected)} in`;
@@ -170,7 +171,7 @@ describe('a value in a column of another type', () => {
 
 describe('a column that meets a value', () => {
   for (const columnType of columnTypes) {
-    for (const cellType of columnTypes) {
+    for (const cellType of cellTypes) {
       const widens = columnType === 'bigint' && cellType === 'numeric';
       test(`of ${columnType} that meets ${cellType} ${widens ? 'widens to numeric' : `stays ${columnType}`}`, () => {
         assert.equal(widenedType(columnType, sampleCells[cellType]), widens ? 'numeric' : columnType);
@@ -192,6 +193,9 @@ describe('a type of PostgreSQL’s', () => {
     ['boolean', 'boolean'],
     ['timestamp with time zone', 'timestamptz'],
     ['timestamp without time zone', 'timestamptz'],
+    ['jsonb', 'foreign'],
+    ['uuid', 'foreign'],
+    ['date', 'foreign'],
   ];
   for (const [dataType, expected] of cases) {
     test(`${dataType} holds what ${expected} holds`, () => {

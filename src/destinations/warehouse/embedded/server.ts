@@ -18,7 +18,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readlink, realpath } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -285,12 +285,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** By the command line of the process, which names the cluster's folder. True where the system does not tell. */
+/**
+ * PostgreSQL works in the cluster's folder, however that was spelled when it was started; where the system does not tell
+ * that, its command line names the folder. True where the system tells nothing.
+ */
 async function isServerOf(cluster: string, pid: number): Promise<boolean> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() =>
-    run(['ps', '-o', 'args=', '-p', String(pid)]).catch(() => undefined),
-  );
-  return commandLine?.includes(cluster) ?? true;
+  const folder = await realpath(cluster);
+  const workingFolder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+  if (workingFolder !== undefined) return workingFolder === folder;
+  const commandLine = await run(['ps', '-o', 'args=', '-p', String(pid)]).catch(() => undefined);
+  return commandLine === undefined || commandLine.includes(cluster) || commandLine.includes(folder);
 }
 
 function checkMajor(cluster: string, major: string): void {
