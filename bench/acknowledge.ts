@@ -13,8 +13,10 @@ import type { AddressInfo } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatTable, print } from '../src/commands/report.ts';
+import type { Status } from '../src/http/status.ts';
 import type { LoadOptions, LoadResult } from './load.ts';
 
 const { values } = parseArgs({
@@ -30,7 +32,19 @@ interface Contestant {
   readonly path: string;
   /** Requests a second to have ready. */
   readonly ceiling: number;
-  start(port: number, segmentUrl: string): Promise<{ stop(): Promise<void> }>;
+  readonly start: (port: number, segmentUrl: string) => Promise<Server>;
+}
+
+interface Server {
+  readonly stop: () => Promise<void>;
+  /** Records that no destination has yet; none for a server that keeps none. */
+  readonly countPending?: () => Promise<number>;
+}
+
+interface Result extends LoadResult {
+  /** Records that were still pending at the end of the load, and how long they took from there. */
+  readonly pending: number;
+  readonly drainSeconds: number;
 }
 
 const contestants: readonly Contestant[] = [
@@ -65,7 +79,7 @@ const contestants: readonly Contestant[] = [
   },
 ];
 
-const results = new Map<string, LoadResult[]>();
+const results = new Map<string, Result[]>();
 for (let round = 0; round < rounds; round++) {
   for (const contestant of contestants) {
     const result = await measure(contestant);
@@ -75,17 +89,25 @@ for (let round = 0; round < rounds; round++) {
 }
 report();
 
-async function measure({ path, ceiling, start }: Contestant): Promise<LoadResult> {
+async function measure({ path, ceiling, start }: Contestant): Promise<Result> {
   const segmentPort = await freePort();
   const sink = await startScript('segment-sink.ts', String(segmentPort));
   const port = await freePort();
   const server = await start(port, `http://127.0.0.1:${segmentPort}`);
   try {
-    return await load({ port, path, secret, connections, seconds, requests: ceiling * seconds });
+    const result = await load({ port, path, secret, connections, seconds, requests: ceiling * seconds });
+    return { ...result, ...(await drain(server)) };
   } finally {
     await server.stop();
     await sink.stop();
   }
+}
+
+async function drain({ countPending }: Server): Promise<Pick<Result, 'pending' | 'drainSeconds'>> {
+  const pending = (await countPending?.()) ?? 0;
+  const startedAt = performance.now();
+  if (countPending) while ((await countPending()) > 0) await sleep(50);
+  return { pending, drainSeconds: (performance.now() - startedAt) / 1000 };
 }
 
 async function load(options: LoadOptions): Promise<LoadResult> {
@@ -95,7 +117,7 @@ async function load(options: LoadOptions): Promise<LoadResult> {
 }
 
 function report(): void {
-  const median = (name: string, of: (result: LoadResult) => number) => {
+  const median = (name: string, of: (result: Result) => number) => {
     const sorted = (results.get(name) ?? []).map(of).sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)] ?? 0;
   };
@@ -108,19 +130,23 @@ function report(): void {
     median(name, ({ p50Ms }) => p50Ms).toFixed(1),
     median(name, ({ p99Ms }) => p99Ms).toFixed(1),
     String(median(name, ({ otherAnswers, brokenConnections }) => otherAnswers + brokenConnections)),
+    String(median(name, ({ pending }) => pending)),
+    median(name, ({ drainSeconds }) => drainSeconds).toFixed(1),
   ]);
   print(
     `${rounds} rounds of ${seconds} s, ${connections} connections, HS256, ${cpus().length} cores, Node ${process.version}; medians\n`,
   );
-  print(formatTable([['', 'acknowledged/s', 'to the guide', 'p50 ms', 'p99 ms', 'not 200'], ...rows]));
+  print(
+    formatTable([
+      ['', 'acknowledged/s', 'to the guide', 'p50 ms', 'p99 ms', 'not 200', 'pending after', 'drained in s'],
+      ...rows,
+    ]),
+  );
   if ([...results.values()].flat().some(({ ranOut }) => ranOut))
     print('\nA round ran out of requests: its figure is too low.');
 }
 
-async function startBridge(
-  port: number,
-  settings: Record<string, string>,
-): Promise<{ stop(): Promise<void> }> {
+async function startBridge(port: number, settings: Record<string, string>): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'fusionauth-segment-bench-'));
   const child = runNode('../src/cli.ts', ['start'], {
     PORT: String(port),
@@ -131,14 +157,19 @@ async function startBridge(
   });
   await once(child.stdout, 'data');
   return {
-    async stop() {
+    stop: async () => {
       await end(child, 'SIGTERM');
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+    countPending: async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/api/status`);
+      const { destinations } = (await answer.json()) as Status;
+      return Math.max(0, ...Object.values(destinations).map(({ pending }) => pending));
     },
   };
 }
 
-async function startScript(file: string, ...args: string[]): Promise<{ stop(): Promise<void> }> {
+async function startScript(file: string, ...args: string[]): Promise<Server> {
   const child = runNode(file, args);
   await once(child.stdout, 'data');
   return { stop: () => end(child, 'SIGTERM') };

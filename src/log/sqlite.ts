@@ -37,7 +37,7 @@ import { errcodeOf, WorkerClient, WorkerFaultError } from './sqlite/worker-rpc.t
 /** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
 const maxWaitingCharacters = 128 * 1024 * 1024;
 /** Consumers give way to a flood of webhooks, but for no longer than this at each hand-out, so that none starves. */
-const giveWayMs = 250;
+const giveWayMs = 150;
 /** A log that was full is known to be writable again from here on. */
 const minRoomBytes = 64 * 1024;
 /** How long a count of rejected webhooks may stay in memory alone. */

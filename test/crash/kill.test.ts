@@ -31,14 +31,14 @@ test(`${kills} SIGKILLs under load: every acknowledged event is in the warehouse
   };
   let bridge = await BridgeProcess.start(settings);
   const acknowledged: string[][] = Array.from({ length: people }, () => []);
-  let isOver = false;
+  const ending = new AbortController();
+  const isOver = () => ending.signal.aborted;
 
   /** One person's events, one after the other; an event that got no answer is posted again under its id. */
   async function pour(person: number): Promise<void> {
-    for (let sequence = 0; !isOver; sequence++) {
+    for (let sequence = 0; !isOver(); sequence++) {
       const id = `${person}-${sequence}`;
-      let isTaken = false;
-      while (!isTaken && !isOver) {
+      for (let isTaken = false; !isTaken && !isOver();) {
         const body = sample('user.login.success', { id, userId: `person-${person}` });
         isTaken = await bridge.post(body).then(
           ({ status }) => status === 200,
@@ -56,7 +56,7 @@ test(`${kills} SIGKILLs under load: every acknowledged event is in the warehouse
     await bridge.end('SIGKILL');
     bridge = await BridgeProcess.start(settings);
   }
-  isOver = true;
+  ending.abort();
   await pouring;
   await using last = bridge;
   const books = await last.settled();

@@ -308,11 +308,10 @@ function makeDestination(limits: BatchLimits = { maxMessages: 100, maxBytes: 1_0
     limits,
     open: () => Promise.resolve(),
     encode(message) {
-      const { bytes = 1, refused = false } =
-        'properties' in message ? (message.properties as Partial<Wanted>) : {};
-      return refused
+      const { bytes, refused } = 'properties' in message ? message.properties : {};
+      return refused === true
         ? { reason: 'too_large', detail: 'It is larger than 32 KB' }
-        : { payload: message.messageId, bytes };
+        : { payload: message.messageId, bytes: Number(bytes ?? 1) };
     },
     send: () => Promise.reject(new Error('Nothing is sent here')),
     close: () => Promise.resolve(),

@@ -34,7 +34,7 @@ describe('a bridge with Segment and a warehouse', () => {
   test('the guide’s four events arrive at Segment, right in every field', async () => {
     await using bridge = await startBridge(settings('four_events'));
     const userId = randomUUID();
-    const ids = new Map<string, string>(sampleTypes.map((type) => [type, String(randomUUID())]));
+    const ids = new Map<string, string>(sampleTypes.map((type) => [type, randomUUID()]));
 
     for (const type of sampleTypes) await bridge.post(sample(type, { id: ids.get(type) ?? '', userId }));
     await bridge.settled();

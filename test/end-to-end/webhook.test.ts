@@ -101,7 +101,7 @@ describe('a signed bridge', () => {
       new Set(answers.map(({ status, body: text }) => `${status} ${JSON.stringify(text)}`)).size,
       1,
     );
-    assert.equal(answers[0]?.status, 401);
+    assert.equal(answers[0].status, 401);
     const reasons = new Set(bridge.lines.map(({ reason }) => reason));
     for (const reason of [
       'missing',

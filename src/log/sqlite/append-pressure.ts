@@ -7,7 +7,7 @@ const eventLoopUtilization = (since?: ReturnType<typeof performance.eventLoopUti
 /** How long a look back is. */
 const windowMs = 100;
 /** Share of the time that the main thread is at work. */
-const busyUtilization = 0.9;
+const busyUtilization = 0.6;
 /** Below this rate whatever keeps the thread busy is delivery itself, which then should go on. */
 const busyAppendsPerSecond = 1_000;
 

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { fastify } from 'fastify';
+import { createAccessGuard } from '../../src/http/access.ts';
+import type { AccessOptions } from '../../src/http/access.ts';
+
+const adminToken = 'to:ken-of-the-admin';
+
+describe('with ADMIN_TOKEN', () => {
+  const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`;
+
+  const admitted: [name: string, authorization: string][] = [
+    ['the token as bearer token', `Bearer ${adminToken}`],
+    ['the token with its scheme in other letters', `bEARER ${adminToken}`],
+    ['the token as password of anybody', basic(`anybody:${adminToken}`)],
+    ['the token as password of nobody', basic(`:${adminToken}`)],
+  ];
+  for (const [name, authorization] of admitted) {
+    test(`${name} is let in, also from other machines`, async () => {
+      for (const isLoopback of [true, false]) {
+        const answer = await get({ adminToken, isLoopback }, { authorization, host: 'bridge.example.com' });
+
+        assert.deepEqual([answer.statusCode, answer.body], [200, 'the page']);
+      }
+    });
+  }
+
+  const refused: [name: string, authorization: string | undefined][] = [
+    ['nothing', undefined],
+    ['an empty header', ''],
+    ['a scheme alone', 'Bearer'],
+    ['an empty token', 'Bearer '],
+    ['another token', 'Bearer another'],
+    ['the beginning of the token', `Bearer ${adminToken.slice(0, -1)}`],
+    ['more than the token', `Bearer ${adminToken}x`],
+    ['the token in capitals', `Bearer ${adminToken.toUpperCase()}`],
+    ['the token without a scheme', adminToken],
+    ['the token in an unknown scheme', `Digest ${adminToken}`],
+    ['the token unencoded as a password', `Basic :${adminToken}`],
+    ['the token as user', basic(`${adminToken}:`)],
+    ['an empty password', basic('admin:')],
+    ['a password that is no base64', 'Basic §§§'],
+  ];
+  for (const [name, authorization] of refused) {
+    test(`${name} is answered 401, which makes a browser ask for the password`, async () => {
+      const answer = await get(
+        { adminToken, isLoopback: true },
+        authorization === undefined ? {} : { authorization },
+      );
+
+      assert.equal(answer.statusCode, 401);
+      assert.match(String(answer.headers['www-authenticate']), /^Basic realm="/);
+      assert.equal(answer.json<{ code: string }>().code, 'UNAUTHORIZED');
+      assert.ok(!answer.body.includes(adminToken));
+    });
+  }
+});
+
+describe('without ADMIN_TOKEN', () => {
+  for (const host of [
+    'localhost',
+    'localhost:3000',
+    'LOCALHOST',
+    '127.0.0.1:3000',
+    '127.8.9.10',
+    '[::1]',
+    '[::1]:3000',
+  ]) {
+    test(`this machine is let in by the name ${host}`, async () => {
+      const answer = await get({ adminToken: undefined, isLoopback: true }, { host });
+
+      assert.equal(answer.statusCode, 200);
+    });
+  }
+
+  for (const host of [
+    'rebound.example.com',
+    'rebound.example.com:3000',
+    'localhost.example.com',
+    '127.0.0.1.example.com',
+    'x-localhost',
+    '10.0.0.1:3000',
+    '[::2]:3000',
+  ]) {
+    test(`a web page that calls this machine ${host} is refused`, async () => {
+      const answer = await get({ adminToken: undefined, isLoopback: true }, { host });
+
+      assert.equal(answer.statusCode, 403);
+      assert.match(answer.json<{ message: string }>().message, /by a loopback address/);
+    });
+  }
+
+  test('what a proxy says of the name does not count', async () => {
+    const headers = { host: 'rebound.example.com', 'x-forwarded-host': 'localhost' };
+
+    const answer = await get({ adminToken: undefined, isLoopback: true }, headers);
+
+    assert.equal(answer.statusCode, 403);
+  });
+
+  test('nobody is let in on a network address, and the answer says what to set', async () => {
+    for (const headers of [
+      {},
+      { host: 'localhost' },
+      { authorization: 'Bearer undefined' },
+      { authorization: 'Bearer ' },
+    ]) {
+      const answer = await get({ adminToken: undefined, isLoopback: false }, headers);
+
+      assert.equal(answer.statusCode, 403);
+      assert.match(answer.json<{ message: string }>().message, /Set ADMIN_TOKEN/);
+      assert.equal(answer.headers['www-authenticate'], undefined);
+    }
+  });
+});
+
+/** Asks a server whose one page is guarded. */
+async function get(options: AccessOptions, headers: Readonly<Record<string, string>>) {
+  const server = fastify();
+  server.get('/', { onRequest: createAccessGuard(options) }, () => 'the page');
+  const answer = await server.inject({ url: '/', headers });
+  await server.close();
+  return answer;
+}
