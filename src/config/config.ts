@@ -54,8 +54,15 @@ export function readEnvironment(processEnvironment: Environment, dotEnvFile = '.
     if ((error as { code?: unknown }).code === 'ENOENT') return processEnvironment;
     throw new ConfigError([`${dotEnvFile} cannot be read: ${(error as Error).message}`]);
   }
-  const isSet = ([, value]: [string, string | undefined]) => value !== undefined && value !== '';
-  return { ...parseEnv(text), ...Object.fromEntries(Object.entries(processEnvironment).filter(isSet)) };
+  const given = Object.entries(processEnvironment).filter(([, value]) => value !== undefined && value !== '');
+  const names = new Set(given.map(([name]) => settingOf(name)));
+  const defaults = Object.entries(parseEnv(text)).filter(([name]) => !names.has(settingOf(name)));
+  return Object.fromEntries([...defaults, ...given]);
+}
+
+/** `NAME` and `NAME_FILE` set the same thing. */
+function settingOf(variable: string): string {
+  return variable.replace(/_FILE$/, '');
 }
 
 /** Throws ConfigError. An empty variable counts as not set; `NAME_FILE` reads a secret's value from a file. */
@@ -67,11 +74,9 @@ export function loadConfig(environment: Environment): Config {
       readSetting(name, setting, environment, faults),
     ]),
   ) as unknown as Values;
-  if (faults.length > 0) throw new ConfigError(faults);
-
   const config = toConfig(values);
-  const refusal = refusalToStart(config);
-  if (refusal !== undefined) throw new ConfigError([refusal]);
+  if (!faults.some((fault) => /^(HOST|FUSIONAUTH_)/.test(fault))) faults.push(...refusalsToStart(config));
+  if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
 
@@ -97,12 +102,16 @@ function readSetting(name: string, setting: Setting, environment: Environment, f
       faults.push(`${source}="${file}" cannot be read: ${(error as Error).message}`);
       return undefined;
     }
+    if (given.trim() === '') {
+      faults.push(`${source}="${file}" is empty: it must hold ${setting.allowed}`);
+      return undefined;
+    }
   }
   const value = given === undefined || given === '' ? setting.default : given;
   if (value === undefined) return undefined;
   const parsed = setting.schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const shown = setting.isSecret === true ? '' : `="${value}"`;
+  const shown = setting.isSecret === true ? '' : `="${value.replaceAll(/\s/g, ' ')}"`;
   faults.push(`${source}${shown} is not allowed: it must be ${setting.allowed}`);
   return undefined;
 }
@@ -142,10 +151,11 @@ function toWarehouse(values: Values): WarehouseConfig {
   return { kind: 'external', connectionString: url, schema };
 }
 
-function refusalToStart(config: Config): string | undefined {
-  if (isLoopback(config.host) || config.allowUnsigned || requiresSignature(config)) return undefined;
-  return (
+/** What is wrong with settings that are right by themselves. */
+function refusalsToStart(config: Config): string[] {
+  if (isLoopback(config.host) || config.allowUnsigned || requiresSignature(config)) return [];
+  return [
     `HOST="${config.host}" can be reached from other machines, and nothing says how webhooks are signed, so anybody ` +
-    'could post events: set FUSIONAUTH_WEBHOOK_SECRET or FUSIONAUTH_URL, or FUSIONAUTH_ALLOW_UNSIGNED=true to accept that'
-  );
+      'could post events: set FUSIONAUTH_WEBHOOK_SECRET or FUSIONAUTH_URL, or FUSIONAUTH_ALLOW_UNSIGNED=true to accept that',
+  ];
 }

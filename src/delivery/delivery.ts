@@ -89,6 +89,7 @@ export class Delivery {
   async #run(): Promise<void> {
     const { destination } = this.#options;
     await this.#untilDone(() => destination.open(this.#stopping.signal));
+    if (!this.#stopping.signal.aborted) this.#works();
     this.#opened.resolve(undefined);
     while (!this.#stopping.signal.aborted) {
       // Comes back only for a fault of the log itself, which then is read again from the last commit.
@@ -108,6 +109,7 @@ export class Delivery {
       }
       const settlements = settlementsOf(plan, answers);
       await handedOut.commit(settlements);
+      this.#works();
       const dead = settlements.filter(({ outcome }) => outcome === 'dead').length;
       if (dead > 0) this.#logger.warn({ records: dead }, 'Records became dead letters');
       this.#logger.debug({ records: settlements.length, messages: answers.length }, 'Records settled');
@@ -128,45 +130,51 @@ export class Delivery {
   }
 
   /**
-   * Tries until it works. Undefined when the bridge stops first: nothing is lost by that, since nothing is settled.
+   * Tries until it works; attempts count from the last time that something came to its end. Undefined when the bridge stops first: nothing is lost by that, since nothing is settled.
    * An error that is neither RetryableError nor LogUnavailableError is a broken promise of ours and rises.
    */
   async #untilDone<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     const { random = Math.random } = this.#options;
-    for (let attempt = 1; ; attempt++) {
+    for (;;) {
       try {
-        const result = await work();
-        this.#recovered();
-        return result;
+        return await work();
       } catch (error) {
         if (!(error instanceof RetryableError || error instanceof LogUnavailableError)) throw error;
         if (this.#stopping.signal.aborted) return undefined;
+        const attempts = (this.#fault?.attempts ?? 0) + 1;
         const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined;
-        const waitMs = backoffMs(attempt, { retryAfterMs, random: random() });
-        this.#failed(error, attempt, waitMs);
+        const waitMs = backoffMs(attempts, { retryAfterMs, random: random() });
+        this.#failed(error, attempts, waitMs);
         const isStopped = await sleep(waitMs, false, { signal: this.#stopping.signal }).catch(() => true);
         if (isStopped) return undefined;
       }
     }
   }
 
-  #failed(error: RetryableError | LogUnavailableError, attempt: number, waitMs: number): void {
+  #failed(error: RetryableError | LogUnavailableError, attempts: number, waitMs: number): void {
     this.#state = 'retrying';
     this.#fault = {
       message: error.message,
       hint: error.hint,
-      attempts: attempt,
+      attempts,
       since: this.#fault?.since ?? Date.now(),
     };
     this.#opened.resolve(undefined);
-    const level = attempt % attemptsPerLine === 1 ? 'warn' : 'debug';
+    const level = attempts % attemptsPerLine === 1 ? 'warn' : 'debug';
     this.#logger[level](
-      { attempt, retryInMs: waitMs, hint: error.hint, reason: error.message, cause: causeOf(error) },
+      {
+        attempt: attempts,
+        retryInMs: waitMs,
+        hint: error.hint,
+        reason: error.message,
+        cause: causeOf(error),
+      },
       'Delivery failed and will be tried again',
     );
   }
 
-  #recovered(): void {
+  /** Called when the destination is open, and whenever records have come all the way to their settlement. */
+  #works(): void {
     if (this.#fault) this.#logger.info({ attempts: this.#fault.attempts }, 'Delivery works again');
     this.#state = 'running';
     this.#fault = undefined;
