@@ -1,7 +1,8 @@
 // How the bridge starts, where it refuses to, and how it stops.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +12,7 @@ import { BridgeProcess, sample, startBridge } from '../support/bridge.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
@@ -113,6 +115,31 @@ test('stopped and started again it goes on where it was, its embedded warehouse 
     stored: 1,
     destinations: { segment: { delivered: 1 }, warehouse: { delivered: 1 } },
   });
+});
+
+test('npm start hands SIGTERM on: the bridge stops, and npm with 0', async () => {
+  await using folder = await temporaryFolder();
+  const npm = spawn('npm', ['start'], {
+    cwd: new URL('../..', import.meta.url).pathname,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder.path,
+      DATA_DIR: folder.path,
+      PORT: '0',
+      WAREHOUSE_URL: 'off',
+    },
+  });
+  let output = '';
+  for (const stream of [npm.stdout, npm.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  await until('the bridge runs', () => output.includes('The bridge runs'), 60_000);
+
+  npm.kill('SIGTERM');
+  const [exitCode] = (await once(npm, 'exit')) as [number | null];
+
+  assert.equal(exitCode, 0);
+  assert.match(output, /"msg":"Stopped"/);
 });
 
 test('a second bridge on one DATA_DIR stops with a clear error, and the first goes on', async () => {

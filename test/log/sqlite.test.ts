@@ -16,7 +16,11 @@ import { assertBooks, describeLog, eventId, idsOf, makeEvent, OpenedLog } from '
 
 const open = (directory: string) => SqliteLog.open(directory);
 
-describeLog('sqlite', open);
+// Side by side, since a full disk is mostly waited for.
+describe('the log on SQLite', { concurrency: 2 }, () => {
+  describeLog('sqlite', open);
+  describe('on a full disk', describeFullDisk);
+});
 
 describe('a folder belongs to one bridge', { concurrency: 4 }, () => {
   test('a second log in the same process is refused by name, and the first goes on', async () => {
@@ -167,7 +171,7 @@ test('more than memory should hold is refused while the disk is behind, and take
   await assertBooks(opened.log, { received: 9, stored: 9 });
 });
 
-describe('a full disk', () => {
+function describeFullDisk(): void {
   test('refuses events, is known as not writable until there is room, and loses none that was stored', async (t) => {
     await using disk = await mountSmallDisk();
     if (disk === undefined) {
@@ -243,7 +247,7 @@ describe('a full disk', () => {
       },
     };
   }
-});
+}
 
 /** A log that is closed at the end of its scope. */
 async function openAt(directory: string): Promise<{ log: EventLog } & AsyncDisposable> {
