@@ -4,10 +4,9 @@
 // number of webhooks share one fsync and a lone one waits for nobody. What has been answered is on disk. A second
 // process cannot open the same folder: the lock file's lock dies with the process that holds it.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventId } from '../fusionauth/event.ts';
 import { LogOpenError, LogUnavailableError } from './log.ts';
@@ -32,7 +31,9 @@ import type {
   RecordRow,
 } from './sqlite/operations.ts';
 import { AppendPressure } from './sqlite/append-pressure.ts';
-import { errcodeOf, WorkerClient, WorkerFaultError } from './sqlite/worker-rpc.ts';
+import { lockDirectory, releaseDirectory } from './sqlite/folder-lock.ts';
+import { hintFor } from './sqlite/hints.ts';
+import { WorkerClient } from './sqlite/worker-rpc.ts';
 
 /** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
 const maxWaitingCharacters = 128 * 1024 * 1024;
@@ -303,49 +304,6 @@ function groupOf(appends: readonly WaitingAppend[], operations: readonly Waiting
   };
 }
 
-/** Kept from the garbage collector, which would close the connection and so drop the lock of a log still in use. */
-const heldLocks = new Set<DatabaseSync>();
-
-/** Takes the folder for this process. The operating system drops the lock with the process, however it ends. */
-function lockDirectory(directory: string): DatabaseSync {
-  const pidFile = join(directory, 'bridge.pid');
-  let lock: DatabaseSync | undefined;
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    lock = new DatabaseSync(join(directory, 'bridge.lock'));
-    lock.exec('pragma journal_mode = memory; begin exclusive');
-    writeFileSync(pidFile, `${process.pid}\n`);
-    heldLocks.add(lock);
-    return lock;
-  } catch (cause) {
-    lock?.close();
-    const sqliteBusy = 5;
-    if ((errcodeOf(cause) & 0xff) === sqliteBusy) {
-      throw new LogOpenError(`DATA_DIR ${directory} is in use by another bridge${readPid(pidFile)}`, {
-        hint: 'Stop that one, or give this one a DATA_DIR of its own',
-        cause,
-      });
-    }
-    throw new LogOpenError(`DATA_DIR ${directory} cannot be used: ${(cause as Error).message}`, {
-      hint: 'Make it writable for this user, or set DATA_DIR to another folder',
-      cause,
-    });
-  }
-}
-
-function releaseDirectory(lock: DatabaseSync): void {
-  heldLocks.delete(lock);
-  lock.close();
-}
-
-function readPid(pidFile: string): string {
-  try {
-    return ` (process ${readFileSync(pidFile, 'utf8').trim()})`;
-  } catch {
-    return '';
-  }
-}
-
 function toRecord(row: RecordRow): LogRecord {
   return {
     position: String(row.position) as Position,
@@ -356,25 +314,6 @@ function toRecord(row: RecordRow): LogRecord {
     verifiedBy: row.verified_by,
     body: row.body,
   };
-}
-
-/** What an operator can do, by SQLite's primary result code. */
-function hintFor(cause: unknown): string {
-  if (cause instanceof WorkerFaultError && cause.hint !== undefined) return cause.hint;
-  switch (errcodeOf(cause) & 0xff) {
-    case 13: // SQLITE_FULL
-      return 'The disk is full: make room on the volume of DATA_DIR; the bridge goes on by itself';
-    case 10: // SQLITE_IOERR
-      return 'The disk reports errors: check the volume of DATA_DIR';
-    case 8: // SQLITE_READONLY
-    case 14: // SQLITE_CANTOPEN
-      return 'DATA_DIR must be writable for this user';
-    case 11: // SQLITE_CORRUPT
-    case 26: // SQLITE_NOTADB
-      return 'The file log.sqlite in DATA_DIR is damaged: keep it aside, and restore it from a backup';
-    default:
-      return 'See the cause in the log lines, and check the volume of DATA_DIR';
-  }
 }
 
 /** Waits for the promise or the signal, whichever is first, and leaves no listener behind. */

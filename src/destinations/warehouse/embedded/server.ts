@@ -5,7 +5,7 @@
 // crash is stopped before ours starts. Only the process that holds DATA_DIR's lock comes here, so a server that runs
 // in the folder is never another bridge's.
 
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import {
   chownSync,
@@ -18,11 +18,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { readlink, realpath } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { RetryableError } from '../../destination.ts';
 import type { WarehouseServer } from '../server.ts';
@@ -38,14 +35,13 @@ import {
   writeConnection,
 } from './connection.ts';
 import type { EmbeddedConnection } from './connection.ts';
+import { choosePort, defaultPort, host } from './port.ts';
 import { endWithParent, findPrivileges } from './privileges.ts';
+import { run, stopServer } from './programs.ts';
 import type { Privileges } from './privileges.ts';
 
-const host = '127.0.0.1';
-const defaultPort = 5433;
 /** After a crash the server first replays its write-ahead log. */
 const startTimeoutMs = 60_000;
-const stopTimeoutSeconds = 8;
 
 /** Sized for a small machine: about 17 MB, and 5 to 8 MB for each connection. */
 const settings = {
@@ -255,48 +251,6 @@ export class EmbeddedServer implements WarehouseServer {
   }
 }
 
-/** Stops the server of this cluster where one runs, also one that an earlier process of ours left behind. */
-async function stopServer(
-  binaries: PostgresBinaries,
-  privileges: Privileges,
-  cluster: string,
-): Promise<void> {
-  const pidFile = join(cluster, 'postmaster.pid');
-  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : 0;
-  if (pid === 0 || !isAlive(pid)) return;
-  if (!(await isServerOf(cluster, pid))) {
-    // After a power loss the id may be another program's, which neither we nor pg_ctl may touch; PostgreSQL would
-    // take it for a server of this cluster and refuse to start.
-    rmSync(pidFile, { force: true });
-    return;
-  }
-  const pgCtl = [...privileges.prefix, binaries.pgCtl, '-D', cluster];
-  const stop = [...pgCtl, 'stop', '-w', '-t', String(stopTimeoutSeconds), '-m'];
-  // "immediate" leaves a recovery to the next start; nothing that was committed is lost by it.
-  await run([...stop, 'fast']).catch(() => run([...stop, 'immediate']));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: unknown }).code === 'EPERM';
-  }
-}
-
-/**
- * PostgreSQL works in the cluster's folder, however that was spelled when it was started; where the system does not tell
- * that, its command line names the folder. True where the system tells nothing.
- */
-async function isServerOf(cluster: string, pid: number): Promise<boolean> {
-  const folder = await realpath(cluster);
-  const workingFolder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
-  if (workingFolder !== undefined) return workingFolder === folder;
-  const commandLine = await run(['ps', '-o', 'args=', '-p', String(pid)]).catch(() => undefined);
-  return commandLine === undefined || commandLine.includes(cluster) || commandLine.includes(folder);
-}
-
 function checkMajor(cluster: string, major: string): void {
   const found = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim();
   if (found === major) return;
@@ -317,41 +271,6 @@ function missingConnection(directory: string): RetryableError {
   );
 }
 
-/** The port that was asked for, or else the last one or the next free one. */
-async function choosePort(asked: number | undefined, last: number): Promise<number> {
-  if (asked !== undefined) {
-    if (await isFree(asked)) return asked;
-    throw new RetryableError(
-      `Port ${asked} on ${host} is in use, so the embedded PostgreSQL cannot listen there`,
-      {
-        hint: `Set WAREHOUSE_PORT to a free port, or end the program that uses it. ${otherWarehouse}`,
-      },
-    );
-  }
-  for (const port of [last, ...Array.from({ length: 100 }, (_, index) => defaultPort + index)]) {
-    if (await isFree(port)) return port;
-  }
-  throw new RetryableError(`No port from ${defaultPort} to ${defaultPort + 99} on ${host} is free`, {
-    hint: 'Set WAREHOUSE_PORT to a free port',
-  });
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, host, () => {
-      probe.close(() => resolve(true));
-    });
-  });
-}
-
 function hasExited(process: ChildProcess): boolean {
   return process.exitCode !== null || process.signalCode !== null;
-}
-
-/** Runs a program to its end and resolves to its output. Rejects with what it wrote where it fails. */
-async function run([program = '', ...args]: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, args);
-  return stdout;
 }
