@@ -99,6 +99,11 @@ export class Delivery {
 
   async #deliver(): Promise<void> {
     const { log, destination, mapping } = this.#options;
+    // Where the log could not be read and nothing is pending, no settlement will tell that it can be read again.
+    if (this.#fault) {
+      const { consumers } = await log.books([destination.name]);
+      if (consumers[destination.name]?.pending === 0) this.#works();
+    }
     for await (const handedOut of log.consume(destination.name, limits, this.#stopping.signal)) {
       const plan = planDelivery(handedOut.records, { mapping, destination });
       const answers: Answer[] = [];

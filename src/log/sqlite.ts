@@ -67,6 +67,7 @@ export class SqliteLog implements EventLog {
   readonly #pressure = new AppendPressure();
   #writing: Promise<void> | undefined;
   #rejected = 0;
+  #rejectedBeingWritten = 0;
   #rejectedTimer: NodeJS.Timeout | undefined;
   #appended = Promise.withResolvers<undefined>();
   #isWritable = true;
@@ -89,13 +90,15 @@ export class SqliteLog implements EventLog {
     const lock = lockDirectory(directory);
     const file = join(directory, 'log.sqlite');
     const writer = new WorkerClient<Group, GroupResult>('writer', { file });
+    let reader: WorkerClient<Query, QueryResult> | undefined;
     try {
       // The first, empty group is answered when the writer has opened the file and made the tables.
       await writer.request(groupOf([], []));
-      const reader = new WorkerClient<Query, QueryResult>('reader', { file });
+      reader = new WorkerClient<Query, QueryResult>('reader', { file });
       await reader.request({ kind: 'books', consumers: [], now: 0 });
       return new SqliteLog(directory, lock, writer, reader);
     } catch (cause) {
+      await reader?.close();
       await writer.close();
       releaseDirectory(lock);
       throw new LogOpenError(`The log ${file} could not be opened: ${(cause as Error).message}`, {
@@ -106,7 +109,8 @@ export class SqliteLog implements EventLog {
   }
 
   async append(event: ReceivedEvent): Promise<'stored' | 'duplicate'> {
-    if (this.#waitingCharacters + event.body.length > maxWaitingCharacters) {
+    // A single one is never too large: MAX_BODY_BYTES says what is.
+    if (this.#waitingCharacters > 0 && this.#waitingCharacters + event.body.length > maxWaitingCharacters) {
       throw new LogUnavailableError('More webhooks are waiting for the disk than memory should hold', {
         hint: 'The disk is slower than the webhooks come; use a faster one',
       });
@@ -166,7 +170,7 @@ export class SqliteLog implements EventLog {
 
   async books(consumers: readonly string[]): Promise<Books> {
     const { books } = await this.#query<'books'>({ kind: 'books', consumers, now: Date.now() });
-    return { ...books, rejected: books.rejected + this.#rejected };
+    return { ...books, rejected: books.rejected + this.#rejected + this.#rejectedBeingWritten };
   }
 
   async latest(count: number, consumers: readonly string[]): Promise<readonly RecordSummary[]> {
@@ -262,12 +266,15 @@ export class SqliteLog implements EventLog {
 
   async #flushRejected(): Promise<void> {
     const count = this.#rejected;
-    this.#rejected = 0;
+    this.#rejected -= count;
+    this.#rejectedBeingWritten += count;
     try {
       await this.#write({ kind: 'reject', count });
     } catch (error) {
       this.#rejected += count;
       throw error;
+    } finally {
+      this.#rejectedBeingWritten -= count;
     }
   }
 
