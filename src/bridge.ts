@@ -47,8 +47,10 @@ export class ListenError extends Error {
   }
 }
 
-/** Of the ten seconds that a stop may take, what delivery may use; the rest closes log and warehouse. */
-const deliveryGraceMs = 6_000;
+/** Of the ten seconds that a stop may take: for webhooks that are still on their way … */
+const requestGraceMs = 2_000;
+/** … and for the batches in hand; the rest closes warehouse and log. */
+const deliveryGraceMs = 5_000;
 /** A start waits this long for the destinations' first word, so that it can tell what works. */
 const firstWordMs = 15_000;
 
@@ -111,7 +113,10 @@ export async function startBridge(config: Config, { logger }: { logger: Logger }
     readStatus: () => readStatus(log, deliveries),
     async stop() {
       // No webhook is taken while delivery comes to its end; the stack then closes the rest in reverse order.
+      // A sender that is slow enough would hold up the close for as long as a request may take.
+      const deadline = setTimeout(() => server.server.closeAllConnections(), requestGraceMs);
       await server.close();
+      clearTimeout(deadline);
       await releases.disposeAsync();
     },
   };

@@ -12,6 +12,9 @@ import { print } from './report.ts';
 /** HMAC-SHA256 is as strong as its secret, and 32 bytes use all of it (RFC 7518, 3.2). */
 const recommendedSecretBytes = 32;
 
+/** What SIGTERM may take; Docker and systemd wait as long or longer before they kill. */
+const stopLimitMs = 10_000;
+
 /** Resolves when the bridge runs and has said where; the process then lives until SIGTERM or SIGINT. */
 export async function start(config: Config): Promise<void> {
   // The log and the warehouse hold personal data: what is made in DATA_DIR is for this user alone.
@@ -38,6 +41,10 @@ function stopOnSignals(bridge: Bridge, logger: Logger): void {
     if (isStopping) process.exit(1);
     isStopping = true;
     logger.info({ signal }, 'Stopping');
+    setTimeout(() => {
+      logger.error({ limitMs: stopLimitMs }, 'The stop took too long and was cut short; the log is safe');
+      process.exit(1);
+    }, stopLimitMs).unref();
     void bridge.stop().then(() => {
       logger.info('Stopped');
       process.exit(0);

@@ -78,7 +78,7 @@ function eventTable(latest: readonly RecordSummary[], names: readonly string[]):
 ${names.map((name) => `<td class="${record.outcomes[name] ?? ''}">${escape(record.outcomes[name] ?? '')}</td>`).join('')}
 </tr>`,
   );
-  return table(['received', 'type', 'event id', 'verified by', ...names], rows);
+  return table(['received, UTC', 'type', 'event id', 'verified by', ...names], rows);
 }
 
 function table(headings: readonly string[], rows: readonly string[]): string {

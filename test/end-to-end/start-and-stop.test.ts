@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -140,6 +141,23 @@ test('npm start hands SIGTERM on: the bridge stops, and npm with 0', async () =>
 
   assert.equal(exitCode, 0);
   assert.match(output, /"msg":"Stopped"/);
+});
+
+test('a sender that never finishes its request holds up no stop', async () => {
+  await using bridge = await startBridge();
+  const socket = connect(Number(new URL(bridge.url).port), '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(
+    'POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  );
+  const startedAt = performance.now();
+
+  await bridge.end('SIGTERM');
+
+  socket.destroy();
+  assert.equal(bridge.exitCode, 0);
+  assert.ok(performance.now() - startedAt < 10_000);
 });
 
 test('a second bridge on one DATA_DIR stops with a clear error, and the first goes on', async () => {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import type { PostgresBinaries } from './binaries.ts';
 import type { Privileges } from './privileges.ts';
 
-const stopTimeoutSeconds = 8;
+const stopTimeoutSeconds = 2;
 
 /** Runs a program to its end and resolves to its output. Rejects with what it wrote where it fails. */
 export async function run([program = '', ...args]: readonly string[]): Promise<string> {
