@@ -1,10 +1,12 @@
 // Puts the parts together: the only place where they are chosen and joined.
 
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { isLoopback, requiresSignature } from './config/config.ts';
-import type { Config, WarehouseConfig } from './config/config.ts';
+import { bridgeUrl, isLoopback } from './config/config.ts';
+import type { Config } from './config/config.ts';
+import { describeVerification, requiresSignature } from './config/verification.ts';
 import { Delivery } from './delivery/delivery.ts';
 import type { Destination } from './destinations/destination.ts';
 import { SegmentDestination } from './destinations/segment.ts';
@@ -12,22 +14,22 @@ import { WarehouseDestination } from './destinations/warehouse.ts';
 import { EmbeddedServer } from './destinations/warehouse/embedded/server.ts';
 import { externalServer } from './destinations/warehouse/server.ts';
 import { PublicKeys } from './fusionauth/public-keys.ts';
+import type { KeysUnavailableError } from './fusionauth/public-keys.ts';
 import { createSignatureVerifier } from './fusionauth/signature.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createServer } from './http/server.ts';
 import { readLatest, readStatus } from './http/status.ts';
 import type { Status } from './http/status.ts';
 import { SqliteLog } from './log/sqlite.ts';
-import { mapEvent } from './mapping/map.ts';
-import type { Mapping } from './mapping/map.ts';
+import { createMapping } from './mapping/map.ts';
 import { version } from './version.ts';
 
 /** A bridge that takes webhooks and delivers them. */
 export interface Bridge {
-  /** Where it listens: `http://127.0.0.1:3000`. */
+  /** Where this machine reaches it: `http://127.0.0.1:3000`. */
   readonly url: string;
   /** Of each destination that is on: where it is, without a password. */
-  readonly places: Readonly<Record<string, string>>;
+  readonly places: () => Readonly<Record<string, string>>;
   /** How webhooks are verified, in words. */
   readonly verification: string;
   readonly readStatus: () => Promise<Status>;
@@ -55,16 +57,19 @@ const deliveryGraceMs = 5_000;
 const firstWordMs = 15_000;
 
 /**
- * Opens the log, listens, and starts to deliver; webhooks are taken before the destinations are up. Throws
- * LogOpenError or ListenError, with nothing left open.
+ * Opens the log, listens, and starts to deliver; webhooks are taken before the destinations are up. The signal ends the
+ * wait for them, not the bridge. Throws LogOpenError or ListenError, with nothing left open.
  */
-export async function startBridge(config: Config, { logger }: { logger: Logger }): Promise<Bridge> {
+export async function startBridge(
+  config: Config,
+  { logger, signal }: { logger: Logger; signal: AbortSignal },
+): Promise<Bridge> {
   await using opened = new AsyncDisposableStack();
   const log = await SqliteLog.open(config.dataDirectory);
   opened.defer(() => log.close());
 
   const library = { name: 'fusionauth-segment', version };
-  const mapping: Mapping = (event) => mapEvent(event, { library });
+  const mapping = createMapping({ library });
   const metrics = createMetrics(() => readStatus(log, deliveries));
   const destinations = createDestinations(config, logger);
   const deliveries = destinations.map(
@@ -77,14 +82,15 @@ export async function startBridge(config: Config, { logger }: { logger: Logger }
         onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
       }),
   );
-  const places = Object.fromEntries(destinations.map(({ destination, place }) => [destination.name, place]));
+  const places = () =>
+    Object.fromEntries(destinations.map(({ destination, place }) => [destination.name, place()]));
   const verification = describeVerification(config);
 
   const server = createServer({
     webhook: {
       log,
       logger: logger.child({ part: 'webhook' }),
-      verifier: createVerifier(config),
+      verifier: createVerifier(config, logger),
       requiresSignature: requiresSignature(config),
       maxBodyBytes: config.maxBodyBytes,
     },
@@ -93,7 +99,7 @@ export async function startBridge(config: Config, { logger }: { logger: Logger }
     metrics,
     readStatus: () => readStatus(log, deliveries),
     readLatest: (count) => readLatest(log, deliveries, count),
-    page: { places, verification, version },
+    page: () => ({ places: places(), verification, version }),
   });
   opened.defer(() => server.close());
   const url = await listen(server, config);
@@ -103,7 +109,7 @@ export async function startBridge(config: Config, { logger }: { logger: Logger }
     await Promise.all(deliveries.map((delivery) => delivery.stop(deliveryGraceMs)));
   });
   const firstWords = Promise.all(deliveries.map((delivery) => delivery.start()));
-  await withinMs(firstWordMs, firstWords);
+  await withinMs(firstWordMs, firstWords, signal);
 
   const releases = opened.move();
   return {
@@ -124,53 +130,42 @@ export async function startBridge(config: Config, { logger }: { logger: Logger }
 
 interface PlacedDestination {
   readonly destination: Destination;
-  readonly place: string;
+  readonly place: () => string;
 }
 
 function createDestinations(config: Config, logger: Logger): readonly PlacedDestination[] {
   const destinations: PlacedDestination[] = [];
   if (config.segment) {
+    const { endpoint } = config.segment;
     const segment = new SegmentDestination({ ...config.segment, userAgent: `fusionauth-segment/${version}` });
-    destinations.push({ destination: segment, place: config.segment.endpoint });
+    destinations.push({ destination: segment, place: () => endpoint });
   }
   if (config.warehouse.kind !== 'off') {
     const { schema } = config.warehouse;
     const server =
       config.warehouse.kind === 'external'
         ? externalServer(config.warehouse.connectionString)
-        : new EmbeddedServer({ dataDirectory: config.dataDirectory, port: config.warehouse.port, schema });
+        : new EmbeddedServer({
+            dataDirectory: config.dataDirectory,
+            port: config.warehouse.port,
+            schema,
+            logger,
+          });
     const warehouse = new WarehouseDestination({ server, schema, logger });
-    destinations.push({ destination: warehouse, place: placeOfWarehouse(config.warehouse) });
+    destinations.push({ destination: warehouse, place: () => `${server.place}, schema ${schema}` });
   }
   return destinations;
 }
 
-function placeOfWarehouse(warehouse: Exclude<WarehouseConfig, { kind: 'off' }>): string {
-  if (warehouse.kind === 'embedded') return `embedded PostgreSQL, schema ${warehouse.schema}`;
-  const url = URL.parse(warehouse.connectionString);
-  return `${url?.host ?? 'PostgreSQL'}${url?.pathname ?? ''}, schema ${warehouse.schema}`;
-}
-
-function createVerifier({ webhookSecrets, fusionAuthUrl }: Config) {
+function createVerifier({ webhookSecrets, fusionAuthUrl }: Config, logger: Logger) {
   if (webhookSecrets.length === 0 && fusionAuthUrl === undefined) return undefined;
   const publicKeys = fusionAuthUrl === undefined ? undefined : new PublicKeys({ fusionAuthUrl });
   // Ahead of the first webhook, which FusionAuth gives two seconds.
-  publicKeys?.refresh();
+  publicKeys?.load().catch((error: unknown) => {
+    const { message, hint } = error as KeysUnavailableError;
+    logger.warn({ reason: message, hint }, 'FusionAuth’s public keys cannot be read yet');
+  });
   return createSignatureVerifier({ secrets: webhookSecrets, publicKeys });
-}
-
-function describeVerification(config: Config): string {
-  const keys = [
-    ...(config.webhookSecrets.length > 0 ? ['HMAC secret'] : []),
-    ...(config.fusionAuthUrl === undefined ? [] : [`public keys of ${config.fusionAuthUrl}`]),
-  ];
-  if (keys.length === 0) {
-    return 'Webhooks are not verified: set FUSIONAUTH_WEBHOOK_SECRET or FUSIONAUTH_URL before FusionAuth sends real ones';
-  }
-  const exception = requiresSignature(config)
-    ? ''
-    : '; unsigned ones are taken as well (FUSIONAUTH_ALLOW_UNSIGNED)';
-  return `Webhooks are verified by ${keys.join(' or ')}${exception}`;
 }
 
 async function listen(server: FastifyInstance, config: Config): Promise<string> {
@@ -180,12 +175,12 @@ async function listen(server: FastifyInstance, config: Config): Promise<string> 
     throw new ListenError(config, cause);
   }
   const { port } = server.server.address() as AddressInfo;
-  return `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  return bridgeUrl({ host: config.host, port });
 }
 
-async function withinMs(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), milliseconds);
-  await Promise.race([work, late]);
-  clearTimeout(timer);
+async function withinMs(milliseconds: number, work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const late = new AbortController();
+  const waited = sleep(milliseconds, undefined, { signal: AbortSignal.any([signal, late.signal]) });
+  await Promise.race([work, waited.catch(() => undefined)]);
+  late.abort();
 }

@@ -6,13 +6,6 @@ import { CommandError } from './report.ts';
 
 const timeoutMs = 10_000;
 
-/** Where this configuration's bridge is reached from this machine. */
-export function bridgeUrl({ host, port }: Config): string {
-  const isAny = host === '0.0.0.0' || host === '::';
-  const name = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${port}`;
-}
-
 /** `GET` of a path of the API. Throws CommandError. */
 export async function readFromBridge(url: string, path: string, { adminToken }: Config): Promise<unknown> {
   const answer = await reach(url, () =>

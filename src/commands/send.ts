@@ -2,12 +2,13 @@
 
 import { randomUUID } from 'node:crypto';
 import { request } from 'undici';
+import { bridgeUrl } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { isSampleType, sampleEvent, sampleTypes } from '../fusionauth/samples.ts';
 import type { SampleType } from '../fusionauth/samples.ts';
 import { signBody } from '../fusionauth/sign.ts';
 import { signatureHeader } from '../fusionauth/signature.ts';
-import { bridgeUrl, reach } from './bridge-api.ts';
+import { reach } from './bridge-api.ts';
 import { CommandError, print, printJson } from './report.ts';
 
 export interface SendOptions {

@@ -1,9 +1,10 @@
 // `status`: the books of a running bridge.
 
+import { bridgeUrl } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { findImbalances } from '../http/status.ts';
 import type { Status } from '../http/status.ts';
-import { bridgeUrl, readFromBridge } from './bridge-api.ts';
+import { readFromBridge } from './bridge-api.ts';
 import { formatTable, print, printJson } from './report.ts';
 
 /** Exit code 1 where a destination does not work, holds dead records, or the books do not balance. */

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { endpoints } from '../segment/tracking-api.ts';
 import { settings } from './settings.ts';
+import { requiresSignature } from './verification.ts';
 import type { Setting, SettingName, SettingValue } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -80,14 +81,16 @@ export function loadConfig(environment: Environment): Config {
   return config;
 }
 
+/** Where a bridge that listens there is reached from its own machine. */
+export function bridgeUrl({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const isAny = host === '0.0.0.0' || host === '::';
+  const name = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}
+
 /** True for addresses that only this machine reaches. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** Whether a webhook without a signature is refused. A secret has no other use; a FusionAuth URL has. */
-export function requiresSignature({ webhookSecrets, fusionAuthUrl, allowUnsigned }: Config): boolean {
-  return webhookSecrets.length > 0 || (fusionAuthUrl !== undefined && !allowUnsigned);
 }
 
 function readSetting(name: string, setting: Setting, environment: Environment, faults: string[]): unknown {

@@ -9,7 +9,7 @@ const text = z.string();
 const wholeNumber = (least: number, most: number) =>
   text.regex(/^\d+$/).transform(Number).pipe(z.number().min(least).max(most));
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-const httpUrl = z.url({ protocol: /^https?$/ });
+const httpUrl = z.url({ protocol: /^https?$/ }).refine((url) => URL.parse(url)?.username === '');
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export interface Setting {
@@ -57,14 +57,14 @@ export const settings = {
   },
   SEGMENT_ENDPOINT: {
     meaning: 'Base URL of any Segment-compatible API, in place of the region’s',
-    allowed: 'an http or https URL',
+    allowed: 'an http or https URL without user and password',
     schema: httpUrl,
   },
   WAREHOUSE_URL: {
     meaning: 'Connection string of a PostgreSQL server for the warehouse; `off` for no warehouse',
-    allowed: 'a postgresql:// URL, or off',
+    allowed: 'a postgresql:// URL, odd characters of user and password percent-encoded, or off',
     isSecret: true,
-    schema: text.regex(/^(off|postgres(ql)?:\/\/\S+)$/),
+    schema: text.refine((value) => value === 'off' || isPostgresUrl(value)),
   },
   WAREHOUSE_SCHEMA: {
     meaning: 'Schema that the warehouse’s tables stand in',
@@ -80,7 +80,7 @@ export const settings = {
   },
   FUSIONAUTH_URL: {
     meaning: 'Base URL of FusionAuth: its public keys are read from `/.well-known/jwks.json` there',
-    allowed: 'an http or https URL',
+    allowed: 'an http or https URL without user and password',
     schema: httpUrl,
   },
   FUSIONAUTH_WEBHOOK_SECRET: {
@@ -106,9 +106,9 @@ export const settings = {
   MAX_BODY_BYTES: {
     meaning:
       'Largest webhook that is taken, in bytes; an import of users arrives as one event with all of them',
-    allowed: 'a whole number from 1024 to 1073741824',
+    allowed: 'a whole number from 1024 to 268435456',
     default: '20971520',
-    schema: wholeNumber(1024, 1_073_741_824),
+    schema: wholeNumber(1024, 268_435_456),
   },
   LOG_LEVEL: {
     meaning: 'The least important log lines that are written',
@@ -124,6 +124,12 @@ export type SettingName = keyof typeof settings;
 export type SettingValue<Name extends SettingName> = (typeof settings)[Name] extends { default: string }
   ? z.output<(typeof settings)[Name]['schema']>
   : z.output<(typeof settings)[Name]['schema']> | undefined;
+
+/** An unencoded `/`, `?` or `#` in a password would end the host's part there, and the rest stand in the path. */
+function isPostgresUrl(value: string): boolean {
+  const url = /^postgres(ql)?:\/\/\S+$/.test(value) ? URL.parse(value) : null;
+  return url !== null && !/@/.test(`${url.pathname}${url.hash}`) && !/@.*@/.test(value);
+}
 
 /** Shorter parts between commas are taken for one secret with commas in it: each would be too easy to guess. */
 const minPartLength = 8;

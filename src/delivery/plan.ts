@@ -1,6 +1,5 @@
 // From records to batches, and from answers to settlements. Pure: the loop (delivery.ts) does the waiting.
 
-import { reviveEvent } from '../fusionauth/event.ts';
 import type { DeadLetter, LogRecord, Settlement } from '../log/log.ts';
 import type { Mapping } from '../mapping/map.ts';
 import type {
@@ -65,7 +64,7 @@ function planRecord<Payload>(
   const messages: PlannedMessage<Payload>[] = [];
   const deadLetters: DeadLetter[] = [];
   try {
-    for (const message of mapping(reviveEvent(record.body))) {
+    for (const message of mapping(record.body)) {
       const encoded = destination.encode(message, record.receivedAt);
       if ('payload' in encoded) messages.push({ message, encoded });
       else deadLetters.push(deadLetterOf(message, encoded));

@@ -19,6 +19,8 @@ export class SegmentDestination implements Destination<string> {
   readonly name = 'segment';
   readonly limits: BatchLimits = { maxMessages: maxBatchMessages, maxBytes: maxBatchBytes };
   readonly #api: TrackingApi;
+  /** Since the bridge was started. */
+  #hasAccepted = false;
 
   constructor(options: SegmentOptions) {
     this.#api = new TrackingApi(options);
@@ -36,20 +38,44 @@ export class SegmentDestination implements Destination<string> {
     return findDiscard(message, bytes) ?? { payload, bytes: bytes + 1 };
   }
 
-  send(batch: readonly string[], signal: AbortSignal): Promise<readonly Answer[]> {
+  async send(batch: readonly string[], signal: AbortSignal): Promise<readonly Answer[]> {
     return sendInHalves(batch, async (part) => {
-      const answer = await this.#api.sendBatch(part, signal).catch((cause: unknown) => {
-        throw new RetryableError(`Segment (${this.#api.host}) could not be reached`, {
-          hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
-          cause,
-        });
-      });
-      if (answer.kind !== 'accepted') throw this.#errorFor(answer);
+      const answer = await this.#sendOnce(part, signal);
+      if (answer.kind === 'accepted') return;
+      if (answer.kind === 'refused' && !this.#hasAccepted)
+        await this.#demandOneAccepted(batch, answer, signal);
+      throw this.#errorFor(answer);
     });
   }
 
   close(): Promise<void> {
     return this.#api.close();
+  }
+
+  async #sendOnce(part: readonly string[], signal: AbortSignal): Promise<TrackingApiAnswer> {
+    const answer = await this.#api.sendBatch(part, signal).catch((cause: unknown) => {
+      throw new RetryableError(`Segment (${this.#api.host}) could not be reached`, {
+        hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
+        cause,
+      });
+    });
+    if (answer.kind === 'accepted') this.#hasAccepted = true;
+    return answer;
+  }
+
+  /**
+   * An endpoint that has accepted nothing yet and answers 400 is more likely no Segment at all (a wrong port, a proxy)
+   * than the batch is bad: before messages are rejected for it, the first or the last must get through alone.
+   */
+  async #demandOneAccepted(
+    batch: readonly string[],
+    refusal: TrackingApiAnswer & { kind: 'refused' },
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const message of new Set([batch[0] ?? '', batch.at(-1) ?? ''])) {
+      if ((await this.#sendOnce([message], signal)).kind === 'accepted') return;
+    }
+    throw this.#errorFor({ kind: 'misconfigured', status: refusal.status });
   }
 
   #errorFor(answer: Exclude<TrackingApiAnswer, { kind: 'accepted' }>): Error {

@@ -4,6 +4,7 @@
 
 import { boundDepth } from './depth.ts';
 import { stripSecrets } from './secrets.ts';
+import { findExcess } from './structure.ts';
 
 /** A FusionAuth event id: a UUID from FusionAuth, 1 to 64 printable ASCII characters from anybody else. */
 export type EventId = string & { readonly __id: 'event' };
@@ -56,6 +57,8 @@ export function reviveEvent(text: string): FusionAuthEvent {
 function parseJson(body: Buffer): unknown {
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
   if (text.trim() === '') throw new InvalidEventError('The body is empty; a JSON object is expected', '');
+  const excess = findExcess(body);
+  if (excess !== undefined) throw new InvalidEventError(`The body is ${excess}`, '');
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -18,9 +18,10 @@ import { request } from 'undici';
 /** FusionAuth could not be asked, and no key of an earlier answer fits: the signature can be neither accepted nor refused. */
 export class KeysUnavailableError extends Error {
   readonly code = 'KEYS_UNAVAILABLE';
+  readonly hint = 'Check FUSIONAUTH_URL, and that this machine reaches FusionAuth by it';
 
   constructor(url: string, cause: unknown) {
-    super(`FusionAuth's public keys could not be read from ${url}`, { cause });
+    super(`FusionAuth's public keys could not be read from ${url}: ${(cause as Error).message}`, { cause });
     this.name = 'KeysUnavailableError';
   }
 }
@@ -66,7 +67,7 @@ export class PublicKeys {
   readonly find: CompactVerifyGetKey = async (header, token): Promise<CryptoKey> => {
     const known = await this.#lookUp(header, token);
     if (known !== undefined) {
-      if (performance.now() - this.#fetchedAt > this.#maxAgeMs) this.refresh();
+      if (performance.now() - this.#fetchedAt > this.#maxAgeMs) this.load().catch(() => undefined);
       return known;
     }
     // A fetch that is under way already may have been answered before this key was published.
@@ -81,9 +82,9 @@ export class PublicKeys {
     return fetched;
   };
 
-  /** Fetches the keys in the background; a failure keeps those that are there. */
-  refresh(): void {
-    this.#fetch().catch(() => undefined);
+  /** Fetches the keys. Throws KeysUnavailableError, and keeps those that are there. */
+  load(): Promise<void> {
+    return this.#fetch();
   }
 
   async #lookUp(

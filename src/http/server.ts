@@ -2,7 +2,7 @@
 
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
-import type { EventLog } from '../log/log.ts';
+import type { EventLog, RecordSummary } from '../log/log.ts';
 import { createAccessGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
 import type { Metrics } from './metrics.ts';
@@ -11,7 +11,6 @@ import type { PageData } from './page.ts';
 import type { Status } from './status.ts';
 import { registerWebhook } from './webhook.ts';
 import type { WebhookOptions } from './webhook.ts';
-import type { RecordSummary } from '../log/log.ts';
 
 export interface ServerOptions {
   readonly webhook: Omit<WebhookOptions, 'onAnswer'>;
@@ -20,7 +19,7 @@ export interface ServerOptions {
   readonly metrics: Metrics;
   readonly readStatus: () => Promise<Status>;
   readonly readLatest: (count: number) => Promise<readonly RecordSummary[]>;
-  readonly page: Pick<PageData, 'places' | 'verification' | 'version'>;
+  readonly page: () => Pick<PageData, 'places' | 'verification' | 'version'>;
 }
 
 /** FusionAuth keeps its connections open; a sender this slow is none of its. */
@@ -51,7 +50,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       .header('referrer-policy', 'no-referrer')
       .header('x-content-type-options', 'nosniff')
       .header('cache-control', 'no-store')
-      .send(renderPage({ status, latest, ...page }));
+      .send(renderPage({ status, latest, ...page() }));
   });
 
   server.get('/api/status', guard, () => readStatus());

@@ -38,6 +38,10 @@ declare module 'fastify' {
   }
 }
 
+/** Bodies wait in memory until they are whole. Above this sum a further one is refused. */
+const maxBytesUnderWay = 256 * 1024 * 1024;
+/** For a body that does not say how long it will be. FusionAuth's do. */
+const assumedBytes = 1024 * 1024;
 /** How long a sender should wait when the log, or FusionAuth's keys, cannot be had. */
 const retryAfterSeconds = 5;
 
@@ -56,7 +60,7 @@ export function registerWebhook(server: FastifyInstance, options: WebhookOptions
   const route = {
     onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
       request.startedAt = performance.now();
-      const refusal = await refuseByHeaders(request);
+      const refusal = (await refuseByHeaders(request)) ?? (reserve(request, reply) ? undefined : tooMany);
       if (refusal) await refuse(reply, refusal);
     },
     errorHandler: async (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
@@ -80,6 +84,19 @@ export function registerWebhook(server: FastifyInstance, options: WebhookOptions
   };
   server.post('/webhook', route);
   server.post('/', route);
+
+  /** Bytes of the bodies that are being read. */
+  let bytesUnderWay = 0;
+
+  /** Reserves memory for the body until its request is over; false where too much is reserved already. */
+  function reserve(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { 'content-length': length } = request.headers;
+    const bytes = length === undefined ? assumedBytes : Number(length);
+    if (bytesUnderWay > 0 && bytesUnderWay + bytes > maxBytesUnderWay) return false;
+    bytesUnderWay += bytes;
+    reply.raw.once('close', () => (bytesUnderWay -= bytes));
+    return true;
+  }
 
   async function refuseByHeaders(request: FastifyRequest): Promise<Refusal | undefined> {
     const { 'content-type': type, 'content-length': length, 'content-encoding': encoding } = request.headers;
@@ -134,6 +151,14 @@ function refusalFor(error: unknown, maxBodyBytes: number): Refusal {
   };
 }
 
+const tooMany: Refusal = {
+  answer: 'unavailable',
+  status: 503,
+  reason: 'too many bytes of webhooks under way',
+  hint: 'Large webhooks (imports of users) come faster than they can be read; FusionAuth can send fewer at once',
+  body: rejected('BUSY', 'Too many large webhooks are on their way; send the event again'),
+};
+
 const unsupportedMediaType: Refusal = {
   answer: 'unsupported_media_type',
   status: 415,
@@ -177,7 +202,7 @@ function unavailable(error: LogUnavailableError | KeysUnavailableError, message:
     answer: 'unavailable',
     status: 503,
     reason: error.message,
-    ...(error instanceof LogUnavailableError ? { hint: error.hint } : {}),
+    hint: error.hint,
     body: rejected(error.code, message),
   };
 }

@@ -96,6 +96,8 @@ export class SqliteLog implements EventLog {
       await writer.request(groupOf([], []));
       reader = new WorkerClient<Query, QueryResult>('reader', { file });
       await reader.request({ kind: 'books', consumers: [], now: 0 });
+      writer.demandToLive();
+      reader.demandToLive();
       return new SqliteLog(directory, lock, writer, reader);
     } catch (cause) {
       await reader?.close();

@@ -3,7 +3,7 @@
 
 import type { FusionAuthEvent } from '../fusionauth/event.ts';
 import type { JsonMap, JsonValue } from '../segment/message.ts';
-import { compact, objectOf, textOf } from './read.ts';
+import { compact, objectOf, tenantIdOf, textOf } from './read.ts';
 
 /** `library`: what made the message, as Segment's libraries name themselves. */
 export function contextOf(event: FusionAuthEvent, library: JsonMap): JsonMap {
@@ -30,7 +30,7 @@ export function contextOf(event: FusionAuthEvent, library: JsonMap): JsonMap {
     ['locale', localeOf(Array.isArray(languages) ? (languages[0] as JsonValue) : undefined)],
     ['timezone', textOf(user['timezone'])],
     ['applicationId', textOf(event.applicationId)],
-    ['tenantId', textOf(event.tenantId) ?? textOf(user['tenantId'])],
+    ['tenantId', tenantIdOf(event)],
     ['library', library],
   ]);
 }

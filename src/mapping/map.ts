@@ -1,6 +1,7 @@
 // What an event becomes: the only place that knows both sides. Pure: the same event and options give the same bytes,
 // so a message that is sent twice has the same id twice and collapses at its destination.
 
+import { reviveEvent } from '../fusionauth/event.ts';
 import type { FusionAuthEvent } from '../fusionauth/event.ts';
 import type { KnownEventType } from '../fusionauth/catalogue.ts';
 import type { JsonMap, Message, MessageId } from '../segment/message.ts';
@@ -13,8 +14,8 @@ export interface MappingOptions {
   readonly library: JsonMap;
 }
 
-/** A function from an event to its messages, options applied: what delivery is given. */
-export type Mapping = (event: FusionAuthEvent) => readonly Message[];
+/** From a record's body to its messages, options applied: what delivery is given. */
+export type Mapping = (body: string) => readonly Message[];
 
 type MessageKind = 'identify' | 'track';
 
@@ -29,6 +30,11 @@ const rules = {
 /** The kinds of message that events of this type become; none where the type is stored only. */
 export function messageKindsOf(type: string): readonly MessageKind[] {
   return Object.hasOwn(rules, type) ? rules[type as keyof typeof rules] : [];
+}
+
+/** The mapping that delivery is given. */
+export function createMapping(options: MappingOptions): Mapping {
+  return (body) => mapEvent(reviveEvent(body), options);
 }
 
 /** The messages of one event; none where its type is not mapped, or it names no user. */

@@ -1,7 +1,7 @@
 // Careful reading of FusionAuth's fields: all of them may be missing, null, empty or, from a forger, of any kind.
 
 import { isObject } from '../fusionauth/event.ts';
-import type { JsonObject } from '../fusionauth/event.ts';
+import type { FusionAuthEvent, JsonObject } from '../fusionauth/event.ts';
 import type { JsonMap, JsonValue } from '../segment/message.ts';
 
 /** A non-empty string, or undefined. */
@@ -11,6 +11,11 @@ export function textOf(value: unknown): string | undefined {
 
 export function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
+}
+
+/** The event's own tenant; where it names none, its user's. */
+export function tenantIdOf(event: FusionAuthEvent): string | undefined {
+  return textOf(event.tenantId) ?? textOf(objectOf(event.user)['tenantId']);
 }
 
 export function objectsOf(value: unknown): readonly JsonObject[] {

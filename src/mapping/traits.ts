@@ -3,7 +3,7 @@
 
 import type { FusionAuthEvent, JsonObject } from '../fusionauth/event.ts';
 import type { JsonMap, JsonValue } from '../segment/message.ts';
-import { compact, isoInstant, objectOf, objectsOf, textOf, withIsoInstants } from './read.ts';
+import { compact, isoInstant, objectOf, objectsOf, tenantIdOf, textOf, withIsoInstants } from './read.ts';
 
 /** All traits that the event's user has. What is absent or empty is left out, never sent as "empty". */
 export function traitsOf(event: FusionAuthEvent): JsonMap {
@@ -30,7 +30,7 @@ export function traitsOf(event: FusionAuthEvent): JsonMap {
     instant('passwordLastUpdateInstant'),
     same('preferredLanguages'),
     ['registrations', withIsoInstants(user['registrations'])],
-    ['tenantId', textOf(user['tenantId']) ?? textOf(event.tenantId)],
+    ['tenantId', tenantIdOf(event)],
     ['twoFactor', withIsoInstants(user['twoFactor'])],
     same('usernameStatus'),
     ['verified', (user['verified'] as JsonValue | undefined) ?? primaryVerified(user)],

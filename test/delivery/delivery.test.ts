@@ -12,6 +12,7 @@ import type { Answer, Destination, EncodedMessage, Rejection } from '../../src/d
 import type { ConsumedRecords, ConsumeLimits, EventLog, ReceivedEvent } from '../../src/log/log.ts';
 import { LogUnavailableError } from '../../src/log/log.ts';
 import { SqliteLog } from '../../src/log/sqlite.ts';
+import { reviveEvent } from '../../src/fusionauth/event.ts';
 import type { Mapping } from '../../src/mapping/map.ts';
 import type { Message, MessageId } from '../../src/segment/message.ts';
 import { appendAll, assertBooks, eventId, makeEvent, OpenedLog } from '../log/contract.ts';
@@ -570,7 +571,8 @@ class FaultyLog implements EventLog {
   }
 }
 
-const mapping: Mapping = (event) => {
+const mapping: Mapping = (body) => {
+  const event = reviveEvent(body);
   switch (event.type) {
     case 'login':
       return [makeMessage(event.id, String(event['email']))];

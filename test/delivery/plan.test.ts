@@ -5,7 +5,8 @@ import { planDelivery, settlementsOf } from '../../src/delivery/plan.ts';
 import type { DeliveryPlan } from '../../src/delivery/plan.ts';
 import { accepted } from '../../src/destinations/destination.ts';
 import type { Answer, BatchLimits, Destination } from '../../src/destinations/destination.ts';
-import type { EventId, FusionAuthEvent } from '../../src/fusionauth/event.ts';
+import { reviveEvent } from '../../src/fusionauth/event.ts';
+import type { EventId } from '../../src/fusionauth/event.ts';
 import type { LogRecord, Position } from '../../src/log/log.ts';
 import type { Mapping } from '../../src/mapping/map.ts';
 import type { Message, MessageId } from '../../src/segment/message.ts';
@@ -119,7 +120,8 @@ describe('the outcome of a record', () => {
         { ...makeRecord(2, [{ id: 'a' }]), ...fields },
         makeRecord(3, [{ id: 'b' }]),
       ];
-      const failsForSecond: Mapping = (event) => (event.id === '2' ? mapping(event) : mappingOfWanted(event));
+      const failsForSecond: Mapping = (body) =>
+        reviveEvent(body).id === '2' ? mapping(body) : mappingOfWanted(body);
 
       const plan = planDelivery(records, { mapping: failsForSecond, destination: makeDestination() });
       const settlements = settlementsOf(plan, [accepted]);
@@ -280,8 +282,10 @@ function makeRecord(number: number, wanted: readonly Wanted[]): LogRecord {
   };
 }
 
-function mappingOfWanted(event: FusionAuthEvent): readonly Message[] {
-  return (event['wanted'] as readonly Wanted[]).map(({ id, ...properties }) => makeMessage(id, properties));
+function mappingOfWanted(body: string): readonly Message[] {
+  return (reviveEvent(body)['wanted'] as readonly Wanted[]).map(({ id, ...properties }) =>
+    makeMessage(id, properties),
+  );
 }
 
 function throwing(error: unknown): Mapping {

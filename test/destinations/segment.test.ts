@@ -157,6 +157,33 @@ describe('a batch that Segment takes', () => {
   });
 });
 
+/** A destination whose endpoint has accepted something, so that a refusal is the message's own fault. */
+async function provenSegmentAt(segment: SegmentStandIn) {
+  const destination = segmentAt(segment.url);
+  await destination.send([JSON.stringify(track('proof'))], never);
+  segment.batches.length = 0;
+  return destination;
+}
+
+test('an endpoint that has accepted nothing yet and refuses all is waited for, and rejects no message', async () => {
+  await using segment = await SegmentStandIn.start();
+  await using destination = segmentAt(segment.url);
+  segment.fail({ kind: 'status', status: 400 });
+  const texts = ['1', '2', '3', '4'].map((id) => JSON.stringify(track(id)));
+
+  await assert.rejects(destination.send(texts, never), (error: unknown) => {
+    assert.ok(error instanceof RetryableError);
+    assert.match(error.hint, /SEGMENT_ENDPOINT/);
+    return true;
+  });
+  const requests = segment.requests;
+  segment.recover();
+  const answers = await destination.send(texts, never);
+
+  assert.equal(requests, 3);
+  assert.deepEqual(answers, [accepted, accepted, accepted, accepted]);
+});
+
 describe('a batch that Segment refuses for what it holds', () => {
   for (const [where, index] of [
     ['first', 0],
@@ -165,7 +192,7 @@ describe('a batch that Segment refuses for what it holds', () => {
   ] as const) {
     test(`is taken but for its one bad message, which is ${where}`, async () => {
       await using segment = await SegmentStandIn.start();
-      await using destination = segmentAt(segment.url);
+      await using destination = await provenSegmentAt(segment);
       const texts = Array.from({ length: 10 }, (_, id) => JSON.stringify(track(String(id))));
       texts[index] = JSON.stringify(trackOf(33 * 1024, String(index)));
 
@@ -190,7 +217,7 @@ describe('a batch that Segment refuses for what it holds', () => {
 
   test('of bad messages alone is rejected message by message', async () => {
     await using segment = await SegmentStandIn.start();
-    await using destination = segmentAt(segment.url);
+    await using destination = await provenSegmentAt(segment);
     const texts = ['1', '2', '3'].map((id) => JSON.stringify(trackOf(33 * 1024, id)));
 
     const answers = await destination.send(texts, never);
@@ -205,7 +232,7 @@ describe('a batch that Segment refuses for what it holds', () => {
   for (const status of [400, 413]) {
     test(`with ${status} is sent in halves, so that what was refused as too much arrives`, async () => {
       await using segment = await SegmentStandIn.start();
-      await using destination = segmentAt(segment.url);
+      await using destination = await provenSegmentAt(segment);
       segment.fail({ kind: 'status', status }, 1);
 
       const answers = await destination.send(

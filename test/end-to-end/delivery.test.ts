@@ -228,6 +228,7 @@ describe('a bridge with Segment and a warehouse', () => {
     own.latencyMs = 500;
     await using bridge = await startBridge({ SEGMENT_WRITE_KEY: 'k', SEGMENT_ENDPOINT: own.url });
     await bridge.post(sample('user.login.success'));
+    await until('the batch is under way', () => own.requests === 1);
 
     await bridge.end('SIGTERM');
 

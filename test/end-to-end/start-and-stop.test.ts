@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -41,7 +42,10 @@ test('with no setting but its place, a posted sample is a row that a client read
   assert.deepEqual(rows, [{ event_text: 'user.login.success' }]);
   assert.match(bridge.stdout, new RegExp(`webhook +${bridge.url}/webhook`));
   assert.match(bridge.stdout, new RegExp(`page +${bridge.url}`));
-  assert.match(bridge.stdout, new RegExp(`warehouse +127\\.0\\.0\\.1:${settings.WAREHOUSE_PORT}`));
+  assert.match(
+    bridge.stdout,
+    new RegExp(`warehouse +embedded PostgreSQL at 127\\.0\\.0\\.1:${settings.WAREHOUSE_PORT}`),
+  );
   assert.match(bridge.stdout, /segment +off: set SEGMENT_WRITE_KEY/);
   assert.match(bridge.stdout, /npm run -s cli -- send user\.login\.success/);
   const status = JSON.parse(await command('status', '--json')) as unknown;
@@ -141,6 +145,40 @@ test('npm start hands SIGTERM on: the bridge stops, and npm with 0', async () =>
 
   assert.equal(exitCode, 0);
   assert.match(output, /"msg":"Stopped"/);
+});
+
+test('SIGTERM during the start stops the bridge in order, with what it has taken on disk', async () => {
+  await using folder = await temporaryFolder();
+  // Takes connections and never says a word, so that the warehouse cannot be opened.
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const settings = {
+    DATA_DIR: folder.path,
+    PORT: String(await freePort()),
+    WAREHOUSE_URL: `postgresql://u:p@127.0.0.1:${port}/db`,
+  };
+  const starting = BridgeProcess.startInVain(settings);
+  await until('webhooks are taken', () =>
+    fetch(`http://127.0.0.1:${settings.PORT}/healthz`).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await fetch(`http://127.0.0.1:${settings.PORT}/webhook`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(sample('user.login.success')),
+  });
+
+  process.kill(Number(readFileSync(join(folder.path, 'bridge.pid'), 'utf8')), 'SIGTERM');
+  const bridge = await starting;
+  silent.close();
+
+  assert.equal(bridge.exitCode, 0);
+  assert.match(bridge.stderr, /"msg":"Stopped"/);
+  await using again = await BridgeProcess.start({ ...settings, WAREHOUSE_URL: 'off' });
+  assert.equal((await again.books()).stored, 1);
 });
 
 test('a sender that never finishes its request holds up no stop', async () => {

@@ -451,11 +451,11 @@ describe('the traits of FusionAuth’s guide', () => {
     });
   }
 
-  test('a tenantId of the event alone is taken; the user’s own comes first', () => {
-    assert.equal(traitsOf({}, { tenantId: 'of the event' })['tenantId'], 'of the event');
+  test('a tenantId of the user alone is taken; the event’s own comes first', () => {
+    assert.equal(traitsOf({ tenantId: 'of the user' })['tenantId'], 'of the user');
     assert.equal(
       traitsOf({ tenantId: 'of the user' }, { tenantId: 'of the event' })['tenantId'],
-      'of the user',
+      'of the event',
     );
   });
 

@@ -1,6 +1,7 @@
 // A real PostgreSQL server for tests: the embedded one, which every machine has from npm.
 
 import pg from 'pg';
+import { pino } from 'pino';
 import { EmbeddedServer } from '../../src/destinations/warehouse/embedded/server.ts';
 import { freePort } from './free-port.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -18,6 +19,7 @@ export async function startWarehouse(): Promise<TestWarehouse> {
     dataDirectory: folder.path,
     port: await freePort(),
     schema: 'fusionauth',
+    logger: pino({ level: 'silent' }),
   });
   const url = await server.ensureRunning(new AbortController().signal);
   const pool = new pg.Pool({ connectionString: url, max: 2 });

@@ -71,6 +71,6 @@ function withZone(text: string): string {
 }
 
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
-function storableText(text: string): string {
+export function storableText(text: string): string {
   return text.replaceAll('\u0000', '\ufffd').toWellFormed();
 }

@@ -24,6 +24,9 @@ export interface LoadPlan {
   readonly discards: number;
 }
 
+/** PostgreSQL's limit is 1,600, and columns that were dropped count as well (its documents, appendix "Limits"). */
+const maxColumns = 1_500;
+
 interface Load {
   readonly table: string;
   readonly columns: Map<string, ColumnType>;
@@ -88,10 +91,11 @@ export function planLoad(
         if (table === usersTable) people.set(id, record);
       }
       for (const [column, cell] of cells) {
-        const type = columns.get(column) ?? cell.type;
-        const value = fitCell(cell, type);
-        if (value === undefined) discards.push(discardOf(table, id, column, cell, type, cells));
-        else {
+        const type = columns.get(column);
+        const value = type === undefined ? undefined : fitCell(cell, type);
+        if (type === undefined || value === undefined) {
+          discards.push(discardOf(table, id, column, cell, type, cells));
+        } else {
           record[column] = value;
           used.set(column, type);
         }
@@ -114,7 +118,7 @@ export function planLoad(
         const type = columns.get(column);
         const isFixed = type !== undefined && !mayWiden && !added.has(column);
         const wanted = type === undefined ? cell.type : isFixed ? type : widenedType(type, cell);
-        if (wanted === type) continue;
+        if (wanted === type || (type === undefined && columns.size >= maxColumns)) continue;
         columns.set(column, wanted);
         if (type === undefined || added.has(column)) added.set(column, wanted);
         else widened.set(column, wanted);
@@ -165,7 +169,7 @@ function discardOf(
   rowId: string,
   column: string,
   cell: Cell,
-  type: ColumnType,
+  type: ColumnType | undefined,
   cells: ReadonlyMap<string, Cell>,
 ): Discard {
   const text = (value: string): Cell => ({ type: 'text', value });
@@ -178,7 +182,14 @@ function discardOf(
       ['table_name', text(table)],
       ['column_name', text(column)],
       ['column_value', text(String(cell.value))],
-      ['reason', text(`a ${cell.type} value does not fit a ${type} column`)],
+      [
+        'reason',
+        text(
+          type === undefined
+            ? `the table has ${maxColumns} columns already`
+            : `a ${cell.type} value does not fit a ${type} column`,
+        ),
+      ],
       ...(receivedAt === undefined ? [] : [['received_at', receivedAt] as const]),
     ]),
   };

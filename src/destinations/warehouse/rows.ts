@@ -1,7 +1,7 @@
 // A message as rows of Segment's warehouse layout (its documents, "Warehouse Schemas"). Pure.
 
 import type { JsonMap, JsonValue, Message } from '../../segment/message.ts';
-import { cellOf, textCell, timestampCell } from './columns.ts';
+import { cellOf, storableText, textCell, timestampCell } from './columns.ts';
 import type { Cell } from './columns.ts';
 import { identifierFor, shortened } from './naming.ts';
 
@@ -53,7 +53,7 @@ const prefixedColumns = new Set(['id', 'uuid']);
 export function rowsOf(message: Message, receivedAt: number): readonly Row[] {
   const row = (table: string, ...cells: NamedCells[]): Row => ({
     table,
-    id: message.messageId,
+    id: storableText(message.messageId),
     cells: mergeCells(commonCells(message, receivedAt), ...cells),
   });
 
@@ -99,7 +99,7 @@ function eventTableFor(slug: string): string {
 function usersRow(userId: string, message: Message & { type: 'identify' }, receivedAt: number): Row {
   return {
     table: usersTable,
-    id: userId,
+    id: storableText(userId),
     cells: mergeCells(
       [['received_at', isoCell(receivedAt)]],
       flatten({ context: message.context }),

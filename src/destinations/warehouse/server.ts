@@ -1,5 +1,8 @@
 /** The PostgreSQL server that the warehouse is in: somebody's own, or the embedded one (embedded/server.ts). */
 export interface WarehouseServer {
+  /** Where it is, for people; without a password. */
+  readonly place: string;
+
   /**
    * Makes sure that the server runs, and resolves to the connection string of the schema's owner. Called again after
    * each fault; quick where all is well. Throws RetryableError.
@@ -10,7 +13,9 @@ export interface WarehouseServer {
 
 /** A server that others run, at a connection string. */
 export function externalServer(connectionString: string): WarehouseServer {
+  const url = URL.parse(connectionString);
   return {
+    place: `PostgreSQL at ${url?.host ?? ''}${url?.pathname ?? ''}`,
     ensureRunning: () => Promise.resolve(connectionString),
     stop: () => Promise.resolve(),
   };

@@ -36,6 +36,7 @@ export class WorkerClient<Request, Result> {
   readonly #worker: Worker;
   readonly #waiting: { resolve: (result: Result) => void; reject: (error: Error) => void }[] = [];
   #ended: Error | undefined;
+  #mustLive = false;
 
   /** `module`: the worker's file beside this one, without its extension (.ts here, .js in the package). */
   constructor(module: string, data: unknown) {
@@ -60,9 +61,15 @@ export class WorkerClient<Request, Result> {
     });
   }
 
+  /** From here on an end that was not asked for ends the process: a restart is better than a log that cannot be used. */
+  demandToLive(): void {
+    this.#mustLive = true;
+  }
+
   /** Lets the worker answer what it was asked, close its file and end. */
   async close(): Promise<void> {
     if (this.#ended) return;
+    this.#mustLive = false;
     const exited = once(this.#worker, 'exit');
     this.#worker.postMessage(closeRequest);
     await exited;
@@ -70,6 +77,7 @@ export class WorkerClient<Request, Result> {
 
   #end(error: Error): void {
     this.#ended ??= error;
+    if (this.#mustLive) throw error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }

@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { pino } from 'pino';
 import { RetryableError } from '../../../src/destinations/destination.ts';
 import { connectionUrl, readConnection } from '../../../src/destinations/warehouse/embedded/connection.ts';
 import { EmbeddedServer } from '../../../src/destinations/warehouse/embedded/server.ts';
@@ -55,7 +56,12 @@ class DataDirectory implements AsyncDisposable {
 
   /** A server of a new process of the bridge, as it were. */
   server(port?: number): EmbeddedServer {
-    const server = new EmbeddedServer({ dataDirectory: this.path, port, schema: 'fusionauth' });
+    const server = new EmbeddedServer({
+      dataDirectory: this.path,
+      port,
+      schema: 'fusionauth',
+      logger: pino({ level: 'silent' }),
+    });
     this.#servers.push(server);
     return server;
   }

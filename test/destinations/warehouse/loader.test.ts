@@ -1064,7 +1064,12 @@ describe('a server', () => {
   let adminUrl: string;
   before(async () => {
     folder = await temporaryFolder();
-    server = new EmbeddedServer({ dataDirectory: folder.path, port: await freePort(), schema: 'fusionauth' });
+    server = new EmbeddedServer({
+      dataDirectory: folder.path,
+      port: await freePort(),
+      schema: 'fusionauth',
+      logger: pino({ level: 'silent' }),
+    });
     url = await server.ensureRunning(never);
     const connection = readConnection(folder.path);
     assert.ok(connection);

@@ -34,7 +34,9 @@ export async function stopServer(
   const pgCtl = [...privileges.prefix, binaries.pgCtl, '-D', cluster];
   const stop = [...pgCtl, 'stop', '-w', '-t', String(stopTimeoutSeconds), '-m'];
   // "immediate" leaves a recovery to the next start; nothing that was committed is lost by it.
-  await run([...stop, 'fast']).catch(() => run([...stop, 'immediate']));
+  await run([...stop, 'fast'])
+    .catch(() => run([...stop, 'immediate']))
+    .catch(() => process.kill(pid, 'SIGKILL'));
 }
 
 function isAlive(pid: number): boolean {

@@ -21,6 +21,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import type { Logger } from 'pino';
 import { RetryableError } from '../../destination.ts';
 import type { WarehouseServer } from '../server.ts';
 import { findPostgresBinaries, otherWarehouse } from './binaries.ts';
@@ -59,6 +60,7 @@ export interface EmbeddedServerOptions {
   readonly dataDirectory: string;
   /** Undefined: 5433, or the next free port. A port that was asked for is never replaced by another. */
   readonly port: number | undefined;
+  readonly logger: Logger;
   /** Put first on the search path of the role for people, so that they need not write it. */
   readonly schema: string;
 }
@@ -72,6 +74,7 @@ export class EmbeddedServer implements WarehouseServer {
   readonly #options: EmbeddedServerOptions;
   readonly #directory: string;
   #running: Running | undefined;
+  #isStopping = false;
 
   constructor(options: EmbeddedServerOptions) {
     this.#options = options;
@@ -98,9 +101,15 @@ export class EmbeddedServer implements WarehouseServer {
 
   async stop(): Promise<void> {
     if (this.#running === undefined) return;
+    this.#isStopping = true;
     const binaries = findPostgresBinaries();
     await stopServer(binaries, findPrivileges(binaries.postgres), this.#cluster);
     this.#running = undefined;
+  }
+
+  get place(): string {
+    const port = this.#running?.connection.port;
+    return port === undefined ? 'embedded PostgreSQL' : `embedded PostgreSQL at ${host}:${port}`;
   }
 
   get #cluster(): string {
@@ -123,6 +132,7 @@ export class EmbeddedServer implements WarehouseServer {
       writeConnection(dataDirectory, connection);
       await this.#makeCluster(binaries, privileges, connection.passwords.admin);
     }
+    signal.throwIfAborted();
 
     connection = { ...connection, port: await choosePort(this.#options.port, connection.port) };
     const server = await this.#spawnServer(binaries, privileges, connection.port);
@@ -134,6 +144,14 @@ export class EmbeddedServer implements WarehouseServer {
     }
     writeConnection(dataDirectory, connection);
     this.#running = { process: server, connection };
+    server.once('exit', (status, killedBy) => {
+      if (this.#running?.process !== server || this.#isStopping) return;
+      const facts = { status, killedBy, lastWords: this.#lastWords() };
+      this.#options.logger.warn(
+        facts,
+        'The embedded PostgreSQL has ended by itself; the next batch starts it again',
+      );
+    });
   }
 
   async #makeCluster(binaries: PostgresBinaries, privileges: Privileges, password: string): Promise<void> {
@@ -179,7 +197,10 @@ export class EmbeddedServer implements WarehouseServer {
         `${name}=${value}`,
       ]),
     ];
-    const output = openSync(join(this.#directory, 'postgres.log'), 'w', 0o600);
+    const logFile = join(this.#directory, 'postgres.log');
+    // What a server that has died wrote last is kept for who asks why.
+    if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
+    const output = openSync(logFile, 'w', 0o600);
     // A process group of its own: Ctrl-C in the terminal is for the bridge, which then stops the server last.
     const server = spawn(program, args, { stdio: ['ignore', output, output], detached: true });
     closeSync(output);
@@ -247,7 +268,8 @@ export class EmbeddedServer implements WarehouseServer {
   /** The last line that the server wrote. */
   #lastWords(): string {
     const lines = readFileSync(join(this.#directory, 'postgres.log'), 'utf8').trim().split('\n');
-    return lines.findLast((line) => /FATAL|PANIC|ERROR|error/.test(line)) ?? lines.at(-1) ?? '';
+    // Of the server itself: an ERROR is a statement's, and can quote its values.
+    return lines.findLast((line) => /FATAL|PANIC/.test(line)) ?? '';
   }
 }
 
