@@ -158,9 +158,10 @@ function tableDefinition(columns: ReadonlyMap<string, ColumnType>): string {
 
 function withLoadTimes(table: string, cells: ReadonlyMap<string, Cell>, loadedAt: string): Map<string, Cell> {
   const time: Cell = { type: 'timestamptz', value: loadedAt };
-  const stamped = new Map(cells);
-  stamped.set('uuid_ts', time);
+  // First, so that a row of very many cells does not take their columns.
+  const stamped = new Map<string, Cell>([['uuid_ts', time]]);
   if (table !== usersTable && table !== discardsTable) stamped.set('sent_at', time);
+  for (const [column, cell] of cells) stamped.set(column, cell);
   return stamped;
 }
 

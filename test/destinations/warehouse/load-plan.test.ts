@@ -292,6 +292,19 @@ describe('a value that fits no column', () => {
     ]);
   });
 
+  test('for want of room in a table of 1,500 columns stands in discards, and the row keeps the columns that are there', () => {
+    const many = (from: number, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${from + index}`, index]));
+    const full = after(row('users', 'first', { email: 'a@example.com', ...many(0, 2_000) }));
+
+    const loads = plan([row('users', 'second', { email: 'b@example.com', ...many(5_000, 3) })], full);
+
+    assert.equal(full.get('users')?.size, 1_501, 'the id, and 1,500 more');
+    assert.partialDeepStrictEqual(recordsOf(loads, 'users'), [{ id: 'second', email: 'b@example.com' }]);
+    assert.equal(loads.discards, 3);
+    assert.match(String(recordsOf(loads, 'discards')[0]?.['reason']), /has 1500 columns already/);
+  });
+
   test('has a table of discards created for it, of text and times', () => {
     const loads = plan([row('tracks', 'message-2', { count: 'many' })], tables);
 
@@ -443,7 +456,7 @@ test('a table that somebody made by hand, with other types of PostgreSQL’s, is
 
   assert.deepEqual(
     definitionsOf(loads)[0],
-    'alter table "fusionauth"."tracks" add column if not exists "count" bigint, add column if not exists "uuid_ts" timestamp with time zone, add column if not exists "sent_at" timestamp with time zone',
+    'alter table "fusionauth"."tracks" add column if not exists "uuid_ts" timestamp with time zone, add column if not exists "sent_at" timestamp with time zone, add column if not exists "count" bigint',
   );
   assert.equal(loads.discards, 1);
 });

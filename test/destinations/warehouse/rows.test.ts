@@ -488,3 +488,15 @@ describe('whatever a message holds', () => {
     );
   });
 });
+
+test('a person’s id that PostgreSQL’s text cannot hold is written as nearly as it can', () => {
+  const message: Message = { ...identifyOf('a\u0000b\ud800') };
+
+  const users = rowsOf(message, 0).find(({ table }) => table === 'users');
+
+  assert.equal(users?.id, 'a\ufffdb\ufffd');
+});
+
+function identifyOf(userId: string): Message {
+  return { type: 'identify', messageId: 'message-1' as MessageId, userId, context: {}, traits: {} };
+}
