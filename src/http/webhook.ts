@@ -90,6 +90,8 @@ export function registerWebhook(server: FastifyInstance, options: WebhookOptions
 
   /** Reserves memory for the body until its request is over; false where too much is reserved already. */
   function reserve(request: FastifyRequest, reply: FastifyReply): boolean {
+    // Its sender went away while the token was being verified: no `close` would come to give anything back.
+    if (reply.raw.destroyed) return true;
     const { 'content-length': length } = request.headers;
     const bytes = length === undefined ? assumedBytes : Number(length);
     if (bytesUnderWay > 0 && bytesUnderWay + bytes > maxBytesUnderWay) return false;

@@ -253,6 +253,49 @@ test('a bridge that never reached FusionAuth’s keys answers 503, and takes web
   assert.equal(taken.status, 200);
 });
 
+test('large bodies whose senders went away, or that were refused, leave no room taken', async () => {
+  await using bridge = await startBridge({ MAX_BODY_BYTES: '100000000' });
+  const port = Number(new URL(bridge.url).port);
+
+  for (let round = 0; round < 6; round++) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(
+      'POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90000000\r\n\r\n{',
+    );
+    // Two of these fit at once; each makes room for the next when it goes.
+    await until('the bridge has read the head', async () => (await bridge.get('/healthz')).status === 200);
+    socket.destroy();
+    await once(socket, 'close');
+  }
+
+  await until('a large webhook is taken', async () => {
+    const body = { event: { id: randomUUID(), type: 'test', message: 'x'.repeat(90_000_000) } };
+    return (await bridge.post(body)).status === 200;
+  });
+});
+
+test('more large bodies than memory should hold at once are answered 503', async () => {
+  await using bridge = await startBridge({ MAX_BODY_BYTES: '100000000' });
+  const port = Number(new URL(bridge.url).port);
+  const head =
+    'POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000000\r\n\r\n{';
+  let answered = '';
+  const sockets = Array.from({ length: 3 }, () => connect(port, '127.0.0.1'));
+  for (const socket of sockets) {
+    socket.on('error', () => undefined);
+    socket.setEncoding('utf8').on('data', (text: unknown) => (answered += text as string));
+    socket.write(head);
+  }
+
+  await until('one of three was refused', () => answered.includes('HTTP/1.1 503'));
+
+  for (const socket of sockets) socket.destroy();
+  assert.equal(answered.match(/HTTP\/1\.1 /g)?.length, 1);
+  assert.equal((await bridge.post(sample('user.login.success'))).status, 200);
+});
+
 test('two secrets are both good while one is being replaced', async () => {
   await using bridge = await startBridge({ FUSIONAUTH_WEBHOOK_SECRET: 'the old secret,the new secret' });
 
