@@ -227,10 +227,12 @@ export class SqliteLog implements EventLog {
       this.#waitingOperations = [];
       try {
         const { stored, results } = await this.#writer.request(groupOf(appends, operations));
-        this.#isWritable ||= appends.length > 0 || (await this.#hasRoom());
+        if (appends.length > 0) this.#isWritable = true;
         appends.forEach(({ resolve }, index) => resolve(stored[index] === 1 ? 'stored' : 'duplicate'));
         operations.forEach(({ resolve }, index) => resolve(results[index]));
         if (stored.includes(1)) this.#announce();
+        // Only now that everybody has his answer: what fails from here on is no failed write.
+        if (!this.#isWritable) this.#isWritable = await this.#hasRoom();
       } catch (cause) {
         this.#isWritable = false;
         // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
@@ -246,8 +248,10 @@ export class SqliteLog implements EventLog {
 
   /** A write that adds no page may go through where the disk is full: room is what tells then. */
   async #hasRoom(): Promise<boolean> {
-    const { bavail, bsize } = await statfs(this.#directory);
-    const hasRoom = bavail * bsize >= minRoomBytes;
+    const hasRoom = await statfs(this.#directory).then(
+      ({ bavail, bsize }) => bavail * bsize >= minRoomBytes,
+      () => false,
+    );
     if (!hasRoom) this.#flushRejectedSoon();
     return hasRoom;
   }
