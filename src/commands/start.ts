@@ -24,20 +24,17 @@ export async function start(config: Config): Promise<void> {
   warnOfShortSecrets(config, logger);
 
   const stopping = stopSignal(logger);
+  // Listens from here on, so that a signal during the start is not missed.
+  const asked = once(stopping, 'abort');
   const bridge = await startBridge(config, { logger, signal: stopping });
   if (!stopping.aborted) {
     print(await describe(bridge, config));
     logger.info({ url: bridge.url }, 'The bridge runs');
-    if (!isAborted(stopping)) await once(stopping, 'abort');
   }
+  await asked;
   await bridge.stop();
   logger.info('Stopped');
   process.exit(0);
-}
-
-/** A function, so that the compiler does not remember the earlier answer. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 /** Aborts at the first SIGTERM or SIGINT. */

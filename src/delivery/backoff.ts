@@ -4,8 +4,8 @@ const longestMs = 60_000;
 
 /**
  * How long to wait before the next attempt: doubling from half a second to a minute, less a random part of up to a
- * half, so that many bridges do not come back at the same moment. What the other side asked for is waited out (`retryAfterMs` in segment/ bounds it to a day).
- * `attempt` counts the failed ones, from 1; `random` is from 0 to 1.
+ * half, so that many bridges do not come back at the same moment. What the other side asked for is waited out
+ * (segment/retry-after.ts bounds it to a day). `attempt` counts the failed ones, from 1; `random` is from 0 to 1.
  */
 export function backoffMs(
   attempt: number,

@@ -135,8 +135,8 @@ export class Delivery {
   }
 
   /**
-   * Tries until it works; attempts count from the last time that something came to its end. Undefined when the bridge stops first: nothing is lost by that, since nothing is settled.
-   * An error that is neither RetryableError nor LogUnavailableError is a broken promise of ours and rises.
+   * Tries until it works; attempts count from the last settlement. Undefined when the bridge stops first: nothing is
+   * lost by that, since nothing is settled. An error that is neither RetryableError nor LogUnavailableError is a broken promise of ours and rises.
    */
   async #untilDone<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     const { random = Math.random } = this.#options;

@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto';
 import pg from 'pg';
-import { fitCell, widenedType } from './columns.ts';
+import { fitCell, textCell, widenedType } from './columns.ts';
 import type { Cell, ColumnType } from './columns.ts';
 import { discardsTable, usersTable } from './rows.ts';
 import type { Row } from './rows.ts';
@@ -173,19 +173,18 @@ function discardOf(
   type: ColumnType | undefined,
   cells: ReadonlyMap<string, Cell>,
 ): Discard {
-  const text = (value: string): Cell => ({ type: 'text', value });
   const receivedAt = cells.get('received_at');
   return {
     // The same value of the same row is discarded once, however often its batch is sent.
     id: `${hash('sha256', String(cell.value)).slice(0, 16)}:${table}.${column}:${rowId}`.slice(0, 1024),
     cells: new Map([
-      ['row_id', text(rowId)],
-      ['table_name', text(table)],
-      ['column_name', text(column)],
-      ['column_value', text(String(cell.value))],
+      ['row_id', textCell(rowId)],
+      ['table_name', textCell(table)],
+      ['column_name', textCell(column)],
+      ['column_value', textCell(String(cell.value))],
       [
         'reason',
-        text(
+        textCell(
           type === undefined
             ? `the table has ${maxColumns} columns already`
             : `a ${cell.type} value does not fit a ${type} column`,

@@ -1,9 +1,6 @@
 // Whether webhooks come so fast that they need the main thread for themselves. Delivery shares it with them, and what
 // it does not carry now costs disk; a webhook that is not answered now costs somebody's login.
 
-const eventLoopUtilization = (since?: ReturnType<typeof performance.eventLoopUtilization>) =>
-  performance.eventLoopUtilization(since);
-
 /** How long a look back is. */
 const windowMs = 100;
 /** Share of the time that the main thread is at work. */
@@ -14,7 +11,7 @@ const busyAppendsPerSecond = 1_000;
 export class AppendPressure {
   #appends = 0;
   #since = performance.now();
-  #utilization = eventLoopUtilization();
+  #utilization = performance.eventLoopUtilization();
   #isHigh = false;
 
   noteAppend(): void {
@@ -24,12 +21,12 @@ export class AppendPressure {
   isHigh(): boolean {
     const elapsedMs = performance.now() - this.#since;
     if (elapsedMs >= windowMs) {
-      const { utilization } = eventLoopUtilization(this.#utilization);
+      const { utilization } = performance.eventLoopUtilization(this.#utilization);
       this.#isHigh =
         utilization > busyUtilization && (this.#appends * 1000) / elapsedMs > busyAppendsPerSecond;
       this.#appends = 0;
       this.#since += elapsedMs;
-      this.#utilization = eventLoopUtilization();
+      this.#utilization = performance.eventLoopUtilization();
     }
     return this.#isHigh;
   }

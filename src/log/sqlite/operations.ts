@@ -21,20 +21,17 @@ export type Operation =
 /** The position, for a registration. */
 export type OperationResult = number | undefined;
 
-/** A column of `records`, for each event of a group the next. */
-type Values<Value> = Value[];
-
 /**
- * What the writer does in one transaction. The events stand as columns: handing over an object for each costs the main
+ * What the writer does in one transaction. The events stand as columns, each list with one value of each: handing over an object for each costs the main
  * thread more than all else that it does for a webhook.
  */
 export interface Group {
-  readonly ids: Values<string>;
-  readonly types: Values<string>;
-  readonly tenantIds: Values<string | null>;
-  readonly receivedAts: Values<number>;
-  readonly verifiedBys: Values<string>;
-  readonly bodies: Values<string>;
+  readonly ids: readonly string[];
+  readonly types: readonly string[];
+  readonly tenantIds: readonly (string | null)[];
+  readonly receivedAts: readonly number[];
+  readonly verifiedBys: readonly string[];
+  readonly bodies: readonly string[];
   readonly operations: readonly Operation[];
 }
 

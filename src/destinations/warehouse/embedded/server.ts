@@ -68,13 +68,14 @@ export interface EmbeddedServerOptions {
 interface Running {
   readonly process: ChildProcess;
   readonly connection: EmbeddedConnection;
+  readonly binaries: PostgresBinaries;
+  readonly privileges: Privileges;
 }
 
 export class EmbeddedServer implements WarehouseServer {
   readonly #options: EmbeddedServerOptions;
   readonly #directory: string;
   #running: Running | undefined;
-  #isStopping = false;
 
   constructor(options: EmbeddedServerOptions) {
     this.#options = options;
@@ -100,11 +101,10 @@ export class EmbeddedServer implements WarehouseServer {
   }
 
   async stop(): Promise<void> {
-    if (this.#running === undefined) return;
-    this.#isStopping = true;
-    const binaries = findPostgresBinaries();
-    await stopServer(binaries, findPrivileges(binaries.postgres), this.#cluster);
+    const running = this.#running;
+    // From here on its end is asked for.
     this.#running = undefined;
+    if (running) await stopServer(running.binaries, running.privileges, this.#cluster);
   }
 
   get place(): string {
@@ -143,9 +143,9 @@ export class EmbeddedServer implements WarehouseServer {
       throw error;
     }
     writeConnection(dataDirectory, connection);
-    this.#running = { process: server, connection };
+    this.#running = { process: server, connection, binaries, privileges };
     server.once('exit', (status, killedBy) => {
-      if (this.#running?.process !== server || this.#isStopping) return;
+      if (this.#running?.process !== server) return;
       const facts = { status, killedBy, lastWords: this.#lastWords() };
       this.#options.logger.warn(
         facts,
