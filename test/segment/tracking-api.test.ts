@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { endpoints, TrackingApi } from '../../src/segment/tracking-api.ts';
 import type { TrackingApiAnswer } from '../../src/segment/tracking-api.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { until } from '../support/until.ts';
+import { closeServer, listenOnLoopback, urlOf } from '../support/loopback-server.ts';
 
 const writeKey = 'wk_0123456789';
 const text = JSON.stringify({ type: 'track', event: 'Ünïcode 🔑', messageId: 'm-1', userId: 'user-1' });
@@ -39,19 +38,16 @@ class RecordingServer implements AsyncDisposable {
 
   static async start(): Promise<RecordingServer> {
     const server = new RecordingServer();
-    server.#server.listen(0, '127.0.0.1');
-    await once(server.#server, 'listening');
+    await listenOnLoopback(server.#server);
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return urlOf(this.#server);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, 'close');
+  [Symbol.asyncDispose](): Promise<void> {
+    return closeServer(this.#server);
   }
 }
 

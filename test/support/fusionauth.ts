@@ -2,9 +2,8 @@
 
 import { generateKeyPairSync, hash, sign, createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listenOnLoopback, urlOf } from './loopback-server.ts';
 
 /** Algorithms that FusionAuth signs webhooks with. */
 export const hmacAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
@@ -99,19 +98,16 @@ export class JwksStandIn implements AsyncDisposable {
   static async start(keys: SigningKey[] = []): Promise<JwksStandIn> {
     const jwks = new JwksStandIn();
     jwks.keys = keys;
-    jwks.#server.listen(0, '127.0.0.1');
-    await once(jwks.#server, 'listening');
+    await listenOnLoopback(jwks.#server);
     return jwks;
   }
 
   /** For FUSIONAUTH_URL. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return urlOf(this.#server);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, 'close');
+  [Symbol.asyncDispose](): Promise<void> {
+    return closeServer(this.#server);
   }
 }

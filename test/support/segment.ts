@@ -2,11 +2,10 @@
 // nearly everything (a wrong write key, messages without a user, too many messages), 400 for a body that is no JSON or
 // too large, for a message over 32 KB and for an empty write key.
 
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { closeServer, listenOnLoopback, urlOf } from './loopback-server.ts';
 
 /** A message as it arrived. */
 export interface ReceivedMessage {
@@ -46,14 +45,13 @@ export class SegmentStandIn implements AsyncDisposable {
 
   static async start(): Promise<SegmentStandIn> {
     const segment = new SegmentStandIn();
-    segment.#server.listen(0, '127.0.0.1');
-    await once(segment.#server, 'listening');
+    await listenOnLoopback(segment.#server);
     return segment;
   }
 
   /** For SEGMENT_ENDPOINT. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return urlOf(this.#server);
   }
 
   /** Every message that was taken, repeats included, in order. */
@@ -78,10 +76,8 @@ export class SegmentStandIn implements AsyncDisposable {
     this.faultFor = () => undefined;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, 'close');
+  [Symbol.asyncDispose](): Promise<void> {
+    return closeServer(this.#server);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
