@@ -9,10 +9,11 @@ import type { Logger } from 'pino';
 import { RetryableError } from '../destinations/destination.ts';
 import type { Answer, Destination } from '../destinations/destination.ts';
 import { LogUnavailableError } from '../log/log.ts';
-import type { ConsumeLimits, EventLog } from '../log/log.ts';
+import type { ConsumeLimits, DeadLetter, EventLog, Settlement } from '../log/log.ts';
 import type { Mapping } from '../mapping/map.ts';
 import { backoffMs } from './backoff.ts';
-import { planDelivery, settlementsOf } from './plan.ts';
+import { Outcomes, payloadsOf, planBatches } from './plan.ts';
+import { withTurns } from './turns.ts';
 
 /** `starting`: its destination is not open yet. `retrying`: the last attempt failed. `running`: all else. */
 export type DeliveryState = 'starting' | 'running' | 'retrying' | 'stopped';
@@ -34,6 +35,8 @@ export interface DeliveryOptions {
   readonly logger: Logger;
   /** Told of each attempt: its batch's messages and how long it took; for metrics. */
   readonly onAttempt?: (attempt: { messages: number; seconds: number; succeeded: boolean }) => void;
+  /** Told of the dead letters of records that have just been settled; for metrics. */
+  readonly onDeadLetters?: (deadLetters: readonly DeadLetter[]) => void;
   readonly random?: () => number;
 }
 
@@ -105,23 +108,25 @@ export class Delivery {
       if (consumers[destination.name]?.pending === 0) this.#works();
     }
     for await (const handedOut of log.consume(destination.name, limits, this.#stopping.signal)) {
-      const plan = planDelivery(handedOut.records, { mapping, destination });
-      const answers: Answer[] = [];
-      for (const batch of plan.batches) {
-        const batchAnswers = await this.#untilDone(() => this.#attempt(batch));
-        if (batchAnswers === undefined) return;
-        answers.push(...batchAnswers);
+      const { records } = handedOut;
+      const outcomes = new Outcomes(records);
+      const plan = planBatches(records, { mapping, destination });
+      for await (const batch of withTurns(plan, this.#abandoning.signal)) {
+        const payloads = payloadsOf(batch);
+        const answers = await this.#untilDone(() => this.#attempt(payloads));
+        if (answers === undefined) return;
+        outcomes.add(batch, answers);
       }
-      const settlements = settlementsOf(plan, answers);
+      const settlements = outcomes.settlements();
       await handedOut.commit(settlements);
       this.#works();
-      const dead = settlements.filter(({ outcome }) => outcome === 'dead').length;
-      if (dead > 0) this.#logger.warn({ records: dead }, 'Records became dead letters');
-      this.#logger.debug({ records: settlements.length, messages: answers.length }, 'Records settled');
+      this.#tell(settlements);
     }
   }
 
+  /** Sends a batch's payloads. Where all of it is dead letters there is none, and no attempt. */
   async #attempt(batch: readonly unknown[]): Promise<readonly Answer[]> {
+    if (batch.length === 0) return [];
     const { destination, onAttempt } = this.#options;
     const startedAt = performance.now();
     let succeeded = false;
@@ -136,7 +141,8 @@ export class Delivery {
 
   /**
    * Tries until it works; attempts count from the last settlement. Undefined when the bridge stops first: nothing is
-   * lost by that, since nothing is settled. An error that is neither RetryableError nor LogUnavailableError is a broken promise of ours and rises.
+   * lost by that, since nothing is settled. An error that is neither RetryableError nor LogUnavailableError is a broken
+   * promise of ours and rises.
    */
   async #untilDone<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     const { random = Math.random } = this.#options;
@@ -144,6 +150,7 @@ export class Delivery {
       try {
         return await work();
       } catch (error) {
+        if (isReasonOf(error, this.#abandoning.signal)) return undefined;
         if (!(error instanceof RetryableError || error instanceof LogUnavailableError)) throw error;
         if (this.#stopping.signal.aborted) return undefined;
         const attempts = (this.#fault?.attempts ?? 0) + 1;
@@ -178,12 +185,26 @@ export class Delivery {
     );
   }
 
+  #tell(settlements: readonly Settlement[]): void {
+    const dead = settlements.filter((settlement) => settlement.outcome === 'dead');
+    if (dead.length > 0) {
+      this.#options.onDeadLetters?.(dead.flatMap(({ deadLetters }) => deadLetters));
+      this.#logger.warn({ records: dead.length }, 'Records became dead letters');
+    }
+    this.#logger.debug({ records: settlements.length }, 'Records settled');
+  }
+
   /** Called when the destination is open, and whenever records have come all the way to their settlement. */
   #works(): void {
     if (this.#fault) this.#logger.info({ attempts: this.#fault.attempts }, 'Delivery works again');
     this.#state = 'running';
     this.#fault = undefined;
   }
+}
+
+/** Whether this was thrown because the signal is aborted: a planning that the bridge's stop has cut short. */
+function isReasonOf(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error === signal.reason;
 }
 
 /** The innermost message: enough for the operator, and never a body. */

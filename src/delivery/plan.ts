@@ -1,106 +1,174 @@
 // From records to batches, and from answers to settlements. Pure: the loop (delivery.ts) does the waiting.
+//
+// Holds always: a message is made when the loop asks for its batch, and nobody here keeps a batch that was handed out,
+// so memory is that of one batch, of one parsed event, and of the dead letters until their records are settled. The same
+// records give the same batches.
 
-import type { DeadLetter, LogRecord, Settlement } from '../log/log.ts';
-import type { Mapping } from '../mapping/map.ts';
-import type {
-  Answer,
-  BatchLimits,
-  Destination,
-  EncodedMessage,
-  Rejection,
-} from '../destinations/destination.ts';
+import assert from 'node:assert/strict';
+import type { Answer, BatchLimits, Destination, Rejection } from '../destinations/destination.ts';
+import type { DeadLetter, LogRecord, Position, Settlement } from '../log/log.ts';
+import type { Mapping, MappingFailure } from '../mapping/map.ts';
+import { findDiscard } from '../segment/checks.ts';
 import type { Message } from '../segment/message.ts';
 
-/** One message of a record, on its way. */
-interface PlannedMessage<Payload> {
-  readonly message: Message;
-  readonly encoded: EncodedMessage<Payload>;
-}
+/** A message that is to be sent, or one that never can be. */
+export type PlannedMessage<Payload> =
+  | {
+      readonly kind: 'sendable';
+      readonly position: Position;
+      /** As it was mapped: what is kept where the destination rejects it. */
+      readonly message: Message;
+      readonly payload: Payload;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'dead'; readonly position: Position; readonly deadLetter: DeadLetter };
 
-/** One record: what it became, and what of that can never be delivered. */
-interface PlannedRecord<Payload> {
-  readonly record: LogRecord;
-  readonly messages: readonly PlannedMessage<Payload>[];
-  readonly deadLetters: readonly DeadLetter[];
-}
+/** A stretch of the log's messages, in order, dead ones included; the others go in one request or transaction. */
+export type PlannedBatch<Payload> = readonly PlannedMessage<Payload>[];
 
-export interface DeliveryPlan<Payload> {
-  readonly records: readonly PlannedRecord<Payload>[];
-  /** The messages of all records in order, cut into what one request or transaction takes. */
-  readonly batches: readonly (readonly Payload[])[];
-}
-
-export function planDelivery<Payload>(
+/**
+ * The messages of all records in order, cut into batches: one may hold messages of several records, and a record's
+ * messages may need several. Each is made when it is asked for. Undefined is a step on the way to the next one, taken
+ * for each message and each record: there the planning may pause (turns.ts).
+ */
+export function planBatches<Payload>(
   records: readonly LogRecord[],
   { mapping, destination }: { mapping: Mapping; destination: Destination<Payload> },
-): DeliveryPlan<Payload> {
-  const planned = records.map((record) => planRecord(record, mapping, destination));
-  const encoded = planned.flatMap(({ messages }) => messages.map((message) => message.encoded));
-  return { records: planned, batches: cutBatches(encoded, destination.limits) };
+): Generator<PlannedBatch<Payload> | undefined, undefined> {
+  return cutBatches(planMessages(records, mapping, destination), destination.limits);
 }
 
-/** The one outcome of each record. `answers`: one for each message of the plan's batches, in their order. */
-export function settlementsOf<Payload>(
-  plan: DeliveryPlan<Payload>,
-  answers: readonly Answer[],
-): Settlement[] {
-  let next = 0;
-  return plan.records.map(({ record: { position }, messages, deadLetters }) => {
-    const refused = messages.flatMap(({ message }) => {
-      const answer = answers[next++];
-      return answer?.kind === 'rejected' ? [deadLetterOf(message, answer)] : [];
+/** What a destination is given of a batch: it answers for each of these. */
+export function payloadsOf<Payload>(batch: PlannedBatch<Payload>): readonly Payload[] {
+  return batch.flatMap((planned) => (planned.kind === 'sendable' ? [planned.payload] : []));
+}
+
+/** What has become of some records, batch by batch: in the end, one outcome for each. */
+export class Outcomes {
+  readonly #tallies: ReadonlyMap<Position, { accepted: number; readonly deadLetters: DeadLetter[] }>;
+
+  constructor(records: readonly LogRecord[]) {
+    this.#tallies = new Map(records.map(({ position }) => [position, { accepted: 0, deadLetters: [] }]));
+  }
+
+  /** `answers`: one for each of the batch's payloads, in their order. */
+  add(batch: PlannedBatch<unknown>, answers: readonly Answer[]): void {
+    let next = 0;
+    for (const planned of batch) {
+      const tally = this.#tallies.get(planned.position);
+      assert(tally, 'The batch is of these records');
+      if (planned.kind === 'dead') tally.deadLetters.push(planned.deadLetter);
+      else {
+        const answer = answers[next++];
+        assert(answer, 'The destination answers for each message');
+        if (answer.kind === 'accepted') tally.accepted++;
+        else tally.deadLetters.push(deadLetterOf(planned.message, answer));
+      }
+    }
+  }
+
+  /** Once all batches were added. Dead if any message is; else delivered if any was accepted; else filtered. */
+  settlements(): Settlement[] {
+    return Array.from(this.#tallies, ([position, { accepted, deadLetters }]) => {
+      if (deadLetters.length > 0) return { position, outcome: 'dead', deadLetters };
+      return { position, outcome: accepted > 0 ? 'delivered' : 'filtered' };
     });
-    const dead = [...deadLetters, ...refused];
-    if (dead.length > 0) return { position, outcome: 'dead', deadLetters: dead };
-    return { position, outcome: messages.length > 0 ? 'delivered' : 'filtered' };
-  });
+  }
 }
 
-function planRecord<Payload>(
-  record: LogRecord,
+function* cutBatches<Payload>(
+  steps: Iterable<PlannedMessage<Payload> | undefined>,
+  { maxMessages, maxBytes }: BatchLimits,
+): Generator<PlannedBatch<Payload> | undefined, undefined> {
+  let batch: PlannedMessage<Payload>[] = [];
+  let batchBytes = 0;
+  for (const planned of steps) {
+    if (planned !== undefined) {
+      const bytes = planned.kind === 'sendable' ? planned.bytes : 0;
+      if (batch.length > 0 && batchBytes + bytes > maxBytes) {
+        yield batch;
+        batch = [];
+        batchBytes = 0;
+      }
+      batch.push(planned);
+      batchBytes += bytes;
+      // Now, and not when the next message is there: that would be one more in memory than a batch holds.
+      if (batch.length === maxMessages) {
+        yield batch;
+        batch = [];
+        batchBytes = 0;
+      }
+    }
+    yield undefined;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function* planMessages<Payload>(
+  records: readonly LogRecord[],
   mapping: Mapping,
   destination: Destination<Payload>,
-): PlannedRecord<Payload> {
-  const messages: PlannedMessage<Payload>[] = [];
-  const deadLetters: DeadLetter[] = [];
-  try {
-    for (const message of mapping(record.body)) {
-      const encoded = destination.encode(message, record.receivedAt);
-      if ('payload' in encoded) messages.push({ message, encoded });
-      else deadLetters.push(deadLetterOf(message, encoded));
-    }
-  } catch (error) {
-    // A fault of the mapping's own must not hold up the records behind it.
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return {
-      record,
-      messages: [],
-      deadLetters: [{ messageId: '', reason: 'mapping_failed', detail, message: '' }],
-    };
+): Generator<PlannedMessage<Payload> | undefined> {
+  for (const record of records) {
+    for (const item of mapRecord(record, mapping)) yield planMessage(item, record, destination);
+    yield undefined;
   }
-  return { record, messages, deadLetters };
+}
+
+/** A fault of the mapping's own ends the record's messages, and must not hold up the records behind it. */
+function* mapRecord({ body }: LogRecord, mapping: Mapping): Iterable<Message | MappingFailure> {
+  try {
+    yield* mapping(body);
+  } catch (error) {
+    yield { type: 'failure', reason: 'mapping_failed', detail: stackOf(error) };
+  }
+}
+
+function planMessage<Payload>(
+  item: Message | MappingFailure,
+  { position, receivedAt }: LogRecord,
+  destination: Destination<Payload>,
+): PlannedMessage<Payload> {
+  const dead = (deadLetter: DeadLetter) => ({ kind: 'dead', position, deadLetter }) as const;
+  if (isMappingFailure(item)) {
+    return dead({ messageId: '', reason: item.reason, detail: item.detail, message: '' });
+  }
+  try {
+    const encoded = findDiscard(item) ?? destination.encode(item, receivedAt);
+    if ('reason' in encoded) return dead(deadLetterOf(item, encoded));
+    return { kind: 'sendable', position, message: item, ...encoded };
+  } catch (error) {
+    // Such as a value that JSON cannot hold. The record's other messages have no part in it.
+    return dead(deadLetterOf(item, { reason: 'mapping_failed', detail: stackOf(error) }));
+  }
+}
+
+/** Not by its type alone: a user's own code may call its message anything, and the log takes nothing but text. */
+function isMappingFailure(item: Message | MappingFailure): item is MappingFailure {
+  const { type, reason, detail }: { [Field in keyof MappingFailure]?: unknown } = item;
+  return type === 'failure' && typeof reason === 'string' && typeof detail === 'string';
 }
 
 function deadLetterOf(message: Message, { reason, detail }: Rejection): DeadLetter {
-  return { messageId: message.messageId, reason, detail, message: JSON.stringify(message) };
+  const messageId: unknown = message.messageId;
+  return {
+    messageId: typeof messageId === 'string' ? messageId : '',
+    reason,
+    detail,
+    message: jsonOf(message),
+  };
 }
 
-function cutBatches<Payload>(
-  encoded: readonly EncodedMessage<Payload>[],
-  { maxMessages, maxBytes }: BatchLimits,
-): Payload[][] {
-  const batches: Payload[][] = [];
-  let batch: Payload[] = [];
-  let batchBytes = 0;
-  for (const { payload, bytes } of encoded) {
-    if (batch.length === maxMessages || (batch.length > 0 && batchBytes + bytes > maxBytes)) {
-      batches.push(batch);
-      batch = [];
-      batchBytes = 0;
-    }
-    batch.push(payload);
-    batchBytes += bytes;
+/** Empty where it cannot be told in JSON. */
+function jsonOf(message: Message): string {
+  try {
+    const json: unknown = JSON.stringify(message);
+    return typeof json === 'string' ? json : '';
+  } catch {
+    return '';
   }
-  if (batch.length > 0) batches.push(batch);
-  return batches;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

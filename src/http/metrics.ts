@@ -1,6 +1,7 @@
-// Metrics for Prometheus. Labels come from closed sets: destinations, outcomes, answers.
+// Metrics for Prometheus. Labels come from closed sets: destinations, outcomes, answers, reasons.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { discardReasons } from '../segment/discard-reasons.ts';
 import type { WebhookAnswer } from './webhook.ts';
 import { findImbalances } from './status.ts';
 import type { Status } from './status.ts';
@@ -9,7 +10,18 @@ export interface Metrics {
   readonly registry: Registry;
   countWebhook(answer: WebhookAnswer, seconds: number): void;
   countAttempt(destination: string, attempt: { messages: number; seconds: number; succeeded: boolean }): void;
+  countDeadLetters(destination: string, deadLetters: readonly { readonly reason: string }[]): void;
 }
+
+/** What a dead letter may be counted under: Segment's reasons, the mapping's and the warehouse's. All else is `other`. */
+const deadLetterReasons: ReadonlySet<string> = new Set([
+  ...Object.keys(discardReasons),
+  'filter_failed',
+  'map_failed',
+  'map_timeout',
+  'mapping_failed',
+  'warehouse_refused',
+]);
 
 /** A registry of its own for each bridge. `readStatus` is called once a scrape. */
 export function createMetrics(readStatus: () => Promise<Status>): Metrics {
@@ -46,6 +58,12 @@ export function createMetrics(readStatus: () => Promise<Status>): Metrics {
     help: 'Time of an attempt to send a batch',
     labelNames: ['destination'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const deadLetters = new Counter({
+    name: 'fusionauth_segment_dead_letters_total',
+    help: 'Messages, or parts of events that became none, that can never be delivered, since the bridge was started',
+    labelNames: ['destination', 'reason'],
     registers,
   });
   const records = new Gauge({
@@ -97,6 +115,11 @@ export function createMetrics(readStatus: () => Promise<Status>): Metrics {
       attempts.inc({ destination, result: attempt.succeeded ? 'succeeded' : 'failed' });
       if (attempt.succeeded) messages.inc({ destination }, attempt.messages);
       attemptSeconds.observe({ destination }, attempt.seconds);
+    },
+    countDeadLetters(destination, letters) {
+      for (const { reason } of letters) {
+        deadLetters.inc({ destination, reason: deadLetterReasons.has(reason) ? reason : 'other' });
+      }
     },
   };
 }

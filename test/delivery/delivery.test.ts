@@ -3,13 +3,27 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
-import type { Logger } from 'pino';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import type { DeliveryOptions } from '../../src/delivery/delivery.ts';
 import { accepted, RetryableError } from '../../src/destinations/destination.ts';
-import type { Answer, Destination, EncodedMessage, Rejection } from '../../src/destinations/destination.ts';
-import type { ConsumedRecords, ConsumeLimits, EventLog, ReceivedEvent } from '../../src/log/log.ts';
+import type {
+  Answer,
+  BatchLimits,
+  Destination,
+  EncodedMessage,
+  Rejection,
+} from '../../src/destinations/destination.ts';
+import type {
+  ConsumedRecords,
+  ConsumeLimits,
+  DeadLetter,
+  EventLog,
+  ReceivedEvent,
+} from '../../src/log/log.ts';
 import { LogUnavailableError } from '../../src/log/log.ts';
 import { SqliteLog } from '../../src/log/sqlite.ts';
 import { reviveEvent } from '../../src/fusionauth/event.ts';
@@ -235,6 +249,38 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     assert.ok(attempts.every(({ seconds }) => seconds >= 0 && seconds < 10));
   });
 
+  test('dead letters are told once they are settled, and once only', async () => {
+    await using opened = await openLog();
+    const log = new FaultyLog(opened.log, (commit) => commit === 1);
+    const destination = new ScriptedDestination();
+    destination.answer = (batch) => batch.map((id) => (id === 'rejected' ? rejected : accepted));
+    const told: (readonly DeadLetter[])[] = [];
+    await appendAll(opened.log, [
+      makeLogin({ id: eventId('unsendable') }),
+      makeLogin({ id: eventId('good') }),
+      makeLogin({ id: eventId('rejected') }),
+    ]);
+
+    await using running = run(log, destination, { onDeadLetters: (deadLetters) => told.push(deadLetters) });
+    await running.delivery.start();
+    await until('the settlement has failed', () => running.delivery.fault !== undefined);
+    const toldBefore = told.length;
+    await until('nothing is pending', () => isSettled(opened.log, 'segment'));
+    await appendAll(opened.log, [makeLogin({ id: eventId('also good') })]);
+    await until('nothing is pending', () => isSettled(opened.log, 'segment'));
+
+    assert.equal(toldBefore, 0);
+    assert.deepEqual(
+      told.map((deadLetters) => deadLetters.map(({ messageId, reason }) => [messageId, reason])),
+      [
+        [
+          ['unsendable', 'too_large'],
+          ['rejected', 'bad_value'],
+        ],
+      ],
+    );
+  });
+
   test('a fault is logged when it begins and when it ends, and nobody’s data with it', async () => {
     await using opened = await openLog();
     const destination = new ScriptedDestination();
@@ -267,6 +313,197 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     );
     assert.ok(lines.every((line) => line.destination === 'segment'));
     assert.doesNotMatch(JSON.stringify(lines), /richard/);
+  });
+});
+
+describe('a record that becomes very many messages', { timeout: 60_000 }, () => {
+  test('has no more of them in memory than one batch, and has one outcome', async () => {
+    await using opened = await openLog();
+    const count = 100_000;
+    let [made, answered, mostAlive] = [0, 0, 0];
+    const destination = new ScriptedDestination('segment', { maxMessages: 500, maxBytes: 1_000 });
+    destination.answer = async (batch) => {
+      await nextTurn();
+      answered += batch.length;
+      return batch.map((id) => (id === '70000' ? rejected : accepted));
+    };
+    const deadLetters: DeadLetter[] = [];
+    await appendEvents(opened.log, 1);
+
+    await using running = run(opened.log, destination, {
+      mapping: function* () {
+        while (made < count) {
+          made++;
+          mostAlive = Math.max(mostAlive, made - answered);
+          yield makeMessage(String(made), '');
+        }
+      },
+      onDeadLetters: (told) => deadLetters.push(...told),
+    });
+    await running.delivery.start();
+    await until('nothing is pending', () => isSettled(opened.log, 'segment'), 50_000);
+
+    assert.deepEqual([made, answered, mostAlive], [count, count, 500]);
+    assert.deepEqual(
+      deadLetters.map(({ messageId, message }) => [messageId, message]),
+      [['70000', JSON.stringify(makeMessage('70000', ''))]],
+    );
+    await assertBooks(opened.log, { segment: { pending: 0, delivered: 0, filtered: 0, dead: 1 } });
+  });
+
+  test('lets go of them once they are answered', async () => {
+    await using opened = await openLog();
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const made: WeakRef<Message>[] = [];
+    const destination = new ScriptedDestination();
+    const aliveAtSend: string[][] = [];
+    destination.answer = async (batch) => {
+      await nextTurn();
+      collectGarbage();
+      aliveAtSend.push(made.flatMap((message) => message.deref()?.messageId ?? []));
+      return batch.map(() => accepted);
+    };
+    await appendEvents(opened.log, 1);
+
+    await using running = run(opened.log, destination, {
+      mapping: function* () {
+        for (let index = 1; index <= 9; index++) yield remembered(makeMessage(String(index), ''));
+      },
+    });
+    const remembered = (message: Message): Message => {
+      made.push(new WeakRef(message));
+      return message;
+    };
+    await running.delivery.start();
+    await until('nothing is pending', () => isSettled(opened.log, 'segment'));
+
+    assert.deepEqual(aliveAtSend, [
+      ['1', '2', '3'],
+      ['4', '5', '6'],
+      ['7', '8', '9'],
+    ]);
+  });
+
+  test('sends a batch that failed again as it was, and makes none of its messages again', async () => {
+    await using opened = await openLog();
+    const destination = new ScriptedDestination();
+    destination.answer = (batch) => {
+      if (destination.sends.length === 2) throw new RetryableError('It is down', { hint: 'Start it' });
+      return batch.map(() => accepted);
+    };
+    const made: string[] = [];
+    await appendEvents(opened.log, 1);
+
+    await using running = run(opened.log, destination, { mapping: five(made) });
+    await running.delivery.start();
+    await until('nothing is pending', () => isSettled(opened.log, 'segment'));
+
+    assert.deepEqual(
+      destination.sends.map(({ messageIds }) => messageIds),
+      [
+        ['1', '2', '3'],
+        ['4', '5'],
+        ['4', '5'],
+      ],
+    );
+    assert.deepEqual(made, ['1', '2', '3', '4', '5']);
+  });
+
+  test('is mapped again from its start where the log could not settle it, and has one outcome', async () => {
+    await using opened = await openLog();
+    const log = new FaultyLog(opened.log, (commit) => commit === 1);
+    const destination = new ScriptedDestination();
+    await appendEvents(opened.log, 1);
+
+    await using running = run(log, destination, { mapping: five([]) });
+    await running.delivery.start();
+    await until('nothing is pending', () => isSettled(opened.log, 'segment'));
+
+    const [first, second] = [
+      ['1', '2', '3'],
+      ['4', '5'],
+    ];
+    assert.deepEqual(
+      destination.sends.map(({ messageIds }) => messageIds),
+      [first, second, first, second],
+    );
+    await assertBooks(opened.log, { segment: { pending: 0, delivered: 1, filtered: 0, dead: 0 } });
+  });
+
+  /** Five messages, told as they are made. */
+  function five(made: string[]): Mapping {
+    return function* () {
+      for (const id of ['1', '2', '3', '4', '5']) {
+        made.push(id);
+        yield makeMessage(id, '');
+      }
+    };
+  }
+});
+
+describe('a mapping that takes long', { timeout: 30_000 }, () => {
+  /** Longer than a turn may take. */
+  const busy = () => {
+    const endAt = performance.now() + 12;
+    while (performance.now() < endAt);
+  };
+
+  for (const [name, mapping] of [
+    ['of many messages', () => [makeMessage('a', ''), makeMessage('b', '')]],
+    ['of messages that nobody would take', () => [makeMessage('', ''), makeMessage('', '')]],
+    ['of no message', () => []],
+  ] satisfies [string, () => Message[]][]) {
+    test(`lets webhooks have their turn: ${name}`, async () => {
+      await using opened = await openLog();
+      const destination = new ScriptedDestination('segment', { maxMessages: 500, maxBytes: 1_000 });
+      let mapped = 0;
+      const mappedAtTurns = new Set<number>();
+      await appendEvents(opened.log, 20);
+      await using running = run(opened.log, destination, {
+        mapping: function* () {
+          const messages = mapping();
+          for (const message of messages) {
+            busy();
+            mapped++;
+            yield message;
+          }
+          if (messages.length > 0) return;
+          busy();
+          mapped++;
+        },
+      });
+
+      await running.delivery.start();
+      while (!(await isSettled(opened.log, 'segment'))) {
+        mappedAtTurns.add(mapped);
+        await nextTurn();
+      }
+
+      assert.ok(mappedAtTurns.size > mapped / 4, `${mappedAtTurns.size} turns in ${mapped} steps`);
+    });
+  }
+
+  test('is given up when a stop’s time is over, and nothing is settled', async () => {
+    await using opened = await openLog();
+    let mapped = 0;
+    await appendEvents(opened.log, 1);
+    await using running = run(opened.log, new ScriptedDestination(), {
+      mapping: function* () {
+        for (;;) {
+          busy();
+          mapped++;
+          yield makeMessage('unsendable', '');
+        }
+      },
+    });
+    await running.delivery.start();
+    await until('the mapping is under way', () => mapped > 0);
+
+    await running.delivery.stop(50);
+
+    assert.equal(running.delivery.state, 'stopped');
+    await assertBooks(opened.log, { segment: { pending: 1, delivered: 0, filtered: 0, dead: 0 } });
   });
 });
 
@@ -472,7 +709,7 @@ async function hang(_batch: readonly string[], { signal }: { readonly signal: Ab
 /** Takes everything, unless its script says otherwise. A message stands for its id. */
 class ScriptedDestination implements Destination<string> {
   readonly name: string;
-  readonly limits = { maxMessages: 3, maxBytes: 1_000 };
+  readonly limits: BatchLimits;
   /** Every attempt, in order. */
   readonly sends: { readonly at: number; readonly messageIds: readonly string[] }[] = [];
   answer: Script = (batch) => batch.map(() => accepted);
@@ -481,8 +718,9 @@ class ScriptedDestination implements Destination<string> {
   opens = 0;
   closes = 0;
 
-  constructor(name = 'segment') {
+  constructor(name = 'segment', limits: BatchLimits = { maxMessages: 3, maxBytes: 1_000 }) {
     this.name = name;
+    this.limits = limits;
   }
 
   /** Of all attempts, in order. */
@@ -571,7 +809,7 @@ class FaultyLog implements EventLog {
   }
 }
 
-const mapping: Mapping = (body) => {
+const loginMapping: Mapping = (body) => {
   const event = reviveEvent(body);
   switch (event.type) {
     case 'login':
@@ -621,9 +859,16 @@ function openLog(): Promise<OpenedLog> {
 function run(
   log: EventLog,
   destination: ScriptedDestination,
-  { logger = silent, ...options }: { logger?: Logger } & Pick<DeliveryOptions, 'onAttempt'> = {},
+  options: Partial<Pick<DeliveryOptions, 'logger' | 'mapping' | 'onAttempt' | 'onDeadLetters'>> = {},
 ): { readonly delivery: Delivery } & AsyncDisposable {
-  const delivery = new Delivery({ log, destination, mapping, logger, random: () => 1, ...options });
+  const delivery = new Delivery({
+    log,
+    destination,
+    mapping: loginMapping,
+    logger: silent,
+    random: () => 1,
+    ...options,
+  });
   return { delivery, [Symbol.asyncDispose]: () => delivery.stop(0) };
 }
 

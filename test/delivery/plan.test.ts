@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { planDelivery, settlementsOf } from '../../src/delivery/plan.ts';
-import type { DeliveryPlan } from '../../src/delivery/plan.ts';
+import { Outcomes, payloadsOf, planBatches } from '../../src/delivery/plan.ts';
+import type { PlannedBatch } from '../../src/delivery/plan.ts';
 import { accepted } from '../../src/destinations/destination.ts';
 import type { Answer, BatchLimits, Destination } from '../../src/destinations/destination.ts';
 import { reviveEvent } from '../../src/fusionauth/event.ts';
 import type { EventId } from '../../src/fusionauth/event.ts';
-import type { LogRecord, Position } from '../../src/log/log.ts';
-import type { Mapping } from '../../src/mapping/map.ts';
+import type { LogRecord, Position, Settlement } from '../../src/log/log.ts';
+import type { Mapping, MappingFailure } from '../../src/mapping/map.ts';
 import type { Message, MessageId } from '../../src/segment/message.ts';
 
 /** What a test wants of one message of a record. */
@@ -17,6 +17,14 @@ interface Wanted {
   readonly bytes?: number;
   /** The destination can never take it. */
   readonly refused?: boolean;
+}
+
+/** All batches of some records, made at once. */
+interface Plan {
+  readonly records: readonly LogRecord[];
+  readonly planned: readonly PlannedBatch<string>[];
+  /** The payloads of each batch that has any. */
+  readonly batches: readonly (readonly string[])[];
 }
 
 const rejected: Answer = { kind: 'rejected', reason: 'bad_value', detail: 'The table says no' };
@@ -123,7 +131,7 @@ describe('the outcome of a record', () => {
       const failsForSecond: Mapping = (body) =>
         reviveEvent(body).id === '2' ? mapping(body) : mappingOfWanted(body);
 
-      const plan = planDelivery(records, { mapping: failsForSecond, destination: makeDestination() });
+      const plan = drain(records, { mapping: failsForSecond });
       const settlements = settlementsOf(plan, [accepted]);
 
       assert.deepEqual(plan.batches, [['b']]);
@@ -131,27 +139,164 @@ describe('the outcome of a record', () => {
         settlements.map(({ outcome }) => outcome),
         ['filtered', 'dead', 'delivered'],
       );
-      const [deadLetter, ...others] = settlements.flatMap((settlement) =>
-        settlement.outcome === 'dead' ? settlement.deadLetters : [],
-      );
+      const [deadLetter, ...others] = allDeadLetters(settlements);
       assert.deepEqual(others, []);
       assert.partialDeepStrictEqual(deadLetter, { reason: 'mapping_failed', message: '' });
       assert.match(deadLetter?.detail ?? '', detail);
     });
   }
 
-  test('is dead where its mapping fails half way, and none of its messages is sent', () => {
-    const mapping = function* (): Generator<Message> {
-      yield makeMessage('a');
-      throw new Error('half way');
-    } as unknown as Mapping;
+  test('is dead where its mapping fails half way: what came before is sent, what would have come is not', () => {
+    const mapping: Mapping = function* (body) {
+      yield* mappingOfWanted(body);
+      if (reviveEvent(body).id === '1') throw new Error('half way');
+    };
+    const records = [makeRecord(1, [{ id: 'a' }]), makeRecord(2, [{ id: 'b' }])];
 
-    const plan = planDelivery([makeRecord(1, [])], { mapping, destination: makeDestination() });
+    const plan = drain(records, { mapping });
+    const settlements = settlementsOf(plan, [accepted, accepted]);
 
-    assert.deepEqual(plan.batches, []);
+    assert.deepEqual(plan.batches, [['a', 'b']]);
     assert.deepEqual(
-      settlementsOf(plan, []).map(({ outcome }) => outcome),
-      ['dead'],
+      settlements.map(({ outcome }) => outcome),
+      ['dead', 'delivered'],
+    );
+    const [deadLetter, ...others] = allDeadLetters(settlements);
+    assert.deepEqual(others, []);
+    assert.partialDeepStrictEqual(deadLetter, { messageId: '', reason: 'mapping_failed', message: '' });
+    assert.match(deadLetter?.detail ?? '', /Error: half way\n +at /);
+  });
+
+  test('is dead where a part of its event could not be mapped, and its other messages are sent', () => {
+    const failure: MappingFailure = { type: 'failure', reason: 'map_failed', detail: 'The second is wrong' };
+    const mapping: Mapping = () => [makeMessage('a'), failure, makeMessage('c')];
+
+    const plan = drain([makeRecord(1, [])], { mapping });
+
+    assert.deepEqual(plan.batches, [['a', 'c']]);
+    assert.deepEqual(settlementsOf(plan, [accepted, accepted]), [
+      {
+        position: '1',
+        outcome: 'dead',
+        deadLetters: [{ messageId: '', reason: 'map_failed', detail: 'The second is wrong', message: '' }],
+      },
+    ]);
+  });
+
+  test('is dead where Segment would drop a message, which no destination is given', () => {
+    const nobody = { ...makeMessage('nobody'), userId: undefined } as unknown as Message;
+    const listed = { ...makeMessage('listed'), properties: ['a'] } as unknown as Message;
+    const seen: string[] = [];
+    const destination = makeDestination();
+    const encode: typeof destination.encode = (message, receivedAt) => {
+      seen.push(message.messageId);
+      return destination.encode(message, receivedAt);
+    };
+
+    const plan = drain([makeRecord(1, [])], {
+      mapping: () => [nobody, makeMessage('good'), listed],
+      destination: { ...destination, encode },
+    });
+
+    assert.deepEqual(seen, ['good']);
+    assert.deepEqual(
+      allDeadLetters(settlementsOf(plan, [accepted])).map(({ messageId, reason, message }) => [
+        messageId,
+        reason,
+        message,
+      ]),
+      [
+        ['nobody', 'no_user_anon_id', JSON.stringify(nobody)],
+        ['listed', 'properties_not_object', JSON.stringify(listed)],
+      ],
+    );
+  });
+
+  test('is dead where a message is no JSON, and its other messages are sent', () => {
+    const circle: Record<string, unknown> = {};
+    circle['itself'] = circle;
+    const unsendable = { ...makeMessage('circle'), properties: circle } as unknown as Message;
+    const destination = makeDestination();
+    const encode: typeof destination.encode = (message) => ({ payload: JSON.stringify(message), bytes: 1 });
+
+    const plan = drain([makeRecord(1, [])], {
+      mapping: () => [unsendable, makeMessage('b')],
+      destination: { ...destination, encode },
+    });
+    const [deadLetter, ...others] = allDeadLetters(settlementsOf(plan, [accepted]));
+
+    assert.deepEqual(plan.batches, [[JSON.stringify(makeMessage('b'))]]);
+    assert.deepEqual(others, []);
+    assert.partialDeepStrictEqual(deadLetter, {
+      messageId: 'circle',
+      reason: 'mapping_failed',
+      message: '',
+    });
+  });
+
+  test('has its dead letters in the order of its messages, however their batches fall', () => {
+    const wanted = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, refused: id === 'b' || id === 'e' }));
+    const plan = planRecords([wanted], { maxMessages: 2, maxBytes: 100 });
+
+    const settlements = settlementsOf(plan, [rejected, accepted, rejected]);
+
+    assert.deepEqual(plan.batches, [['a'], ['c', 'd']]);
+    assert.deepEqual(deadLettersOf(settlements), { 1: ['a', 'b', 'd', 'e'] });
+  });
+
+  test('is that of all its batches: one message of many that is rejected makes it dead', () => {
+    const wanted = Array.from({ length: 9 }, (_, index) => ({ id: `${index}` }));
+    const plan = planRecords([wanted], { maxMessages: 2, maxBytes: 100 });
+
+    const answers = wanted.map(({ id }) => (id === '2' ? rejected : accepted));
+
+    assert.deepEqual(deadLettersOf(settlementsOf(plan, answers)), { 1: ['2'] });
+  });
+
+  test('cannot be told where the destination does not answer for each message', () => {
+    const plan = planRecords([[{ id: 'a' }, { id: 'b' }]]);
+
+    assert.throws(() => settlementsOf(plan, [accepted]), /answers for each message/);
+  });
+
+  test('is one, and its dead letters are text, whatever kinds of fields its messages have', () => {
+    const fields = fc.record(
+      {
+        type: fc.oneof(fc.constantFrom('track', 'identify', 'group', 'failure'), fc.anything()),
+        messageId: fc.oneof(fc.constant('m'), fc.anything()),
+        userId: fc.oneof(fc.constant('u'), fc.anything()),
+        event: fc.oneof(fc.constant('e'), fc.anything()),
+        traits: fc.anything(),
+        properties: fc.anything({ withBigInt: true }),
+        context: fc.anything(),
+        reason: fc.anything(),
+      },
+      { requiredKeys: [] },
+    );
+    const destination: Destination<string> = {
+      ...makeDestination(),
+      encode: (message) => ({ payload: JSON.stringify(message), bytes: 1 }),
+    };
+
+    fc.assert(
+      fc.property(fc.array(fields, { minLength: 1 }), (messages) => {
+        const plan = drain([makeRecord(1, [])], { mapping: () => messages as Message[], destination });
+
+        const settlements = settlementsOf(
+          plan,
+          plan.batches.flat().map(() => accepted),
+        );
+
+        const deadLetters = allDeadLetters(settlements);
+        assert.equal(plan.batches.flat().length + deadLetters.length, messages.length);
+        assert.deepEqual(
+          settlements.map(({ outcome }) => outcome),
+          [deadLetters.length > 0 ? 'dead' : 'delivered'],
+        );
+        for (const deadLetter of deadLetters) {
+          for (const value of Object.values(deadLetter)) assert.equal(typeof value, 'string');
+        }
+      }),
     );
   });
 });
@@ -170,7 +315,7 @@ test('the destination is told of each message when the bridge took its record', 
     { ...makeRecord(2, [{ id: 'c' }]), receivedAt: 4 },
   ];
 
-  planDelivery(records, { mapping: mappingOfWanted, destination });
+  drain(records, { destination });
 
   assert.deepEqual(seen, [17, 17, 4]);
 });
@@ -225,10 +370,12 @@ test('no batch passes its limits, the order is kept, and every record gets exact
       );
 
       const plan = planRecords(records, batchLimits);
+      const again = planRecords(records, batchLimits);
       const sent = plan.batches.flat();
       const answers = sent.map(() => (isAccepted.next().value === true ? accepted : rejected));
       const settlements = settlementsOf(plan, answers);
 
+      assert.deepEqual(again.batches, plan.batches, 'the same records give the same batches');
       for (const batch of plan.batches) {
         const bytes = batch.reduce((sum, payload) => sum + Number(payload.split(':')[1]), 0);
         assert.ok(
@@ -250,22 +397,158 @@ test('no batch passes its limits, the order is kept, and every record gets exact
         const expected = dead.length > 0 ? 'dead' : messages.length > 0 ? 'delivered' : 'filtered';
         assert.equal(settlements[index]?.outcome, expected);
         assert.deepEqual(
-          new Set(deadLettersOf(settlements)[index + 1] ?? []),
-          new Set(dead.map(({ id }) => id)),
+          deadLettersOf(settlements)[index + 1] ?? [],
+          dead.map(({ id }) => id),
         );
       }
     }),
   );
 });
 
-function planRecords(
-  records: readonly (readonly Wanted[])[],
-  limits: BatchLimits = { maxMessages: 100, maxBytes: 1_000 },
-): DeliveryPlan<string> {
-  return planDelivery(
+describe('messages are made when their batch is asked for', () => {
+  const limits = { maxMessages: 5, maxBytes: 1_000 };
+
+  test('and no more of them than it holds, however many a record becomes', () => {
+    const source = countingMapping(100_000);
+    const records = [makeRecord(1, []), makeRecord(2, [])];
+    const outcomes = new Outcomes(records);
+    let answered = 0;
+    let mostAlive = 0;
+    source.onMade = (made) => (mostAlive = Math.max(mostAlive, made - answered));
+
+    for (const batch of planBatches(records, {
+      mapping: source.mapping,
+      destination: makeDestination(limits),
+    })) {
+      if (batch === undefined) continue;
+      outcomes.add(
+        batch,
+        payloadsOf(batch).map(() => accepted),
+      );
+      answered += batch.length;
+    }
+
+    assert.equal(answered, 200_000);
+    assert.equal(mostAlive, limits.maxMessages);
+    assert.deepEqual(
+      outcomes.settlements().map(({ outcome }) => outcome),
+      ['delivered', 'delivered'],
+    );
+  });
+
+  test('and none where none is asked for', () => {
+    const source = countingMapping(100);
+    const made: number[] = [];
+    source.onMade = (count) => made.push(count);
+
+    const plan = planBatches([makeRecord(1, [])], {
+      mapping: source.mapping,
+      destination: makeDestination(limits),
+    });
+    const before = made.length;
+    while (plan.next().value === undefined);
+
+    assert.equal(before, 0);
+    assert.equal(made.length, limits.maxMessages);
+  });
+
+  test('one more where it does not fit in by its bytes, and that one begins the next batch', () => {
+    const source = countingMapping(4);
+    const made: number[] = [];
+    source.onMade = (count) => made.push(count);
+    const destination: Destination<string> = {
+      ...makeDestination({ maxMessages: 9, maxBytes: 10 }),
+      encode: ({ messageId }) => ({ payload: messageId, bytes: 4 }),
+    };
+
+    const batches: string[][] = [];
+    const madeByBatch: number[] = [];
+    for (const batch of planBatches([makeRecord(1, [])], { mapping: source.mapping, destination })) {
+      if (batch === undefined) continue;
+      batches.push([...payloadsOf(batch)]);
+      madeByBatch.push(made.length);
+    }
+
+    assert.deepEqual(batches, [
+      ['1', '2'],
+      ['3', '4'],
+    ]);
+    assert.deepEqual(madeByBatch, [3, 4]);
+  });
+
+  test('and a plan that is given up ends its mapping', () => {
+    let isEnded = false;
+    const mapping: Mapping = function* () {
+      try {
+        for (;;) yield makeMessage('a');
+      } finally {
+        isEnded = true;
+      }
+    };
+
+    for (const batch of planBatches([makeRecord(1, [])], { mapping, destination: makeDestination(limits) })) {
+      if (batch !== undefined) break;
+    }
+
+    assert.ok(isEnded);
+  });
+
+  test('and there is a step for each message and for each record, between which others may have a turn', () => {
+    const records = [makeRecord(1, []), makeRecord(2, [{ id: 'a' }, { id: 'b' }]), makeRecord(3, [])];
+
+    const steps = [
+      ...planBatches(records, { mapping: mappingOfWanted, destination: makeDestination() }),
+    ].filter((step) => step === undefined);
+
+    assert.equal(steps.length, 5);
+  });
+});
+
+function planRecords(records: readonly (readonly Wanted[])[], limits?: BatchLimits): Plan {
+  return drain(
     records.map((wanted, index) => makeRecord(index + 1, wanted)),
-    { mapping: mappingOfWanted, destination: makeDestination(limits) },
+    { destination: makeDestination(limits) },
   );
+}
+
+function drain(
+  records: readonly LogRecord[],
+  {
+    mapping = mappingOfWanted,
+    destination = makeDestination(),
+  }: { mapping?: Mapping; destination?: Destination<string> },
+): Plan {
+  const steps = [...planBatches(records, { mapping, destination })];
+  const planned = steps.filter((step) => step !== undefined);
+  return { records, planned, batches: planned.map(payloadsOf).filter(({ length }) => length > 0) };
+}
+
+/** `answers`: one for each message of the plan's batches, in their order. */
+function settlementsOf({ records, planned }: Plan, answers: readonly Answer[]): readonly Settlement[] {
+  const outcomes = new Outcomes(records);
+  let next = 0;
+  for (const batch of planned) {
+    const { length } = payloadsOf(batch);
+    outcomes.add(batch, answers.slice(next, next + length));
+    next += length;
+  }
+  return outcomes.settlements();
+}
+
+/** Makes `count` messages of each record, one by one. */
+function countingMapping(count: number) {
+  const source = {
+    /** Told of each message that is made, of all records. */
+    onMade: undefined as ((made: number) => void) | undefined,
+    mapping: function* () {
+      for (let index = 0; index < count; index++) {
+        source.onMade?.(++made);
+        yield makeMessage(String(made));
+      }
+    } satisfies Mapping,
+  };
+  let made = 0;
+  return source;
 }
 
 /** A record whose event carries what the mapping below makes of it. */
@@ -323,7 +606,7 @@ function makeDestination(limits: BatchLimits = { maxMessages: 100, maxBytes: 1_0
 }
 
 /** Message ids of the dead letters, by position. */
-function deadLettersOf(settlements: ReturnType<typeof settlementsOf>): Readonly<Record<string, string[]>> {
+function deadLettersOf(settlements: readonly Settlement[]): Readonly<Record<string, string[]>> {
   return Object.fromEntries(
     settlements.flatMap((settlement) =>
       settlement.outcome === 'dead'
@@ -331,4 +614,8 @@ function deadLettersOf(settlements: ReturnType<typeof settlementsOf>): Readonly<
         : [],
     ),
   );
+}
+
+function allDeadLetters(settlements: readonly Settlement[]) {
+  return settlements.flatMap((settlement) => (settlement.outcome === 'dead' ? settlement.deadLetters : []));
 }
