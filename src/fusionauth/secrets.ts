@@ -2,7 +2,12 @@
 // stored, logged or sent.
 //
 // FusionAuth itself strips some of these from `user` (User.secure() in its Java client) but not from other objects,
-// and older versions may not: so all are stripped here, wherever they stand.
+// and older versions may not: so all are stripped here, wherever they stand. What the catalogue marks as secret is
+// among them: a field of the event itself for its type, a field of an object inside for all types.
+
+import { catalogue } from './catalogue.ts';
+import type { CatalogueEntry } from './catalogue.ts';
+import type { Fields } from './fields.ts';
 
 /** Never anything but a secret, so stripped at any depth, inside free-form `data` too. */
 const secretsAnywhere = new Set([
@@ -14,14 +19,23 @@ const secretsAnywhere = new Set([
   'recoveryCodes', // twoFactor
 ]);
 
-/** Secret in FusionAuth's own objects, but ordinary words: a customer's `data` may use them for its own ends. */
-const secretsOutsideData = new Set([
-  'factor', // the password hash's work factor
-  'salt',
-  'secret', // twoFactor.methods[], and `method` of user.two-factor.method.*
-  'token', // identityProviderLink, refreshToken, and jwt.refresh itself
-  'tokens', // registrations[]: tokens of identity providers
-]);
+const entries: readonly CatalogueEntry[] = catalogue;
+
+/**
+ * Secret in FusionAuth's own objects, but ordinary words: a customer's `data` may use them for its own ends. `factor`,
+ * `salt`, `secret`, `token` and `tokens` are among them.
+ */
+const secretsOutsideData = new Set(entries.flatMap(({ fields }) => secretsInside(fields)));
+
+/** By type: secret fields of the event itself. `original` is a token in jwt.refresh, an object in other types. */
+const secretsOfType = new Map(
+  entries.flatMap(({ type, aliases = [], fields }) => {
+    const names = Object.keys(fields).filter((name) => fields[name]?.secret === true);
+    return names.length === 0
+      ? []
+      : [type, ...aliases].map((name): [string, readonly string[]] => [name, names]);
+  }),
+);
 
 /** An audit log's old and new values hold any object of FusionAuth's (keys, connectors, tenants …). */
 const auditSecretPattern = /password|secret|token|salt|privatekey|apikey|authorization|^keys?$/i;
@@ -32,13 +46,10 @@ const auditSecretPattern = /password|secret|token|salt|privatekey|apikey|authori
  */
 export function stripSecrets(event: Record<string, unknown>): number {
   const type = event['type'];
-  if (type === 'jwt.refresh') {
-    // Here `original` is the former access token; in every other type it is an object.
-    delete event['original'];
-    delete event['refreshToken'];
+  for (const name of secretsOfType.get(type as string) ?? []) {
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the names are the catalogue's
+    delete event[name];
   }
-  // The e-mail that FusionAuth sent for a moderation action, in full: may hold links that log in.
-  if (type === 'user.action') delete event['email'];
   return stripDeep(event, type === 'audit-log.create');
 }
 
@@ -79,4 +90,14 @@ function isSecret(key: string, value: unknown, insideData: boolean, isAudit: boo
 /** A string or a list of strings. */
 function isText(value: unknown): boolean {
   return Array.isArray(value) ? value.every((entry) => typeof entry === 'string') : typeof value === 'string';
+}
+
+/** The names of secret fields in objects inside, at any depth. */
+function secretsInside(fields: Fields): string[] {
+  return Object.values(fields).flatMap((field) => {
+    const inner = field.kind === 'list' ? field.of : field;
+    if (inner.kind !== 'object') return [];
+    const secrets = Object.keys(inner.fields).filter((name) => inner.fields[name]?.secret === true);
+    return [...secrets, ...secretsInside(inner.fields)];
+  });
 }
