@@ -2,6 +2,7 @@
 
 import { isObject } from '../fusionauth/event.ts';
 import type { FusionAuthEvent, JsonObject } from '../fusionauth/event.ts';
+import type { Field, Fields } from '../fusionauth/fields.ts';
 import type { JsonMap, JsonValue } from '../segment/message.ts';
 
 /** A non-empty string, or undefined. */
@@ -32,16 +33,57 @@ export function isoInstant(value: unknown): string | undefined {
   return new Date(value).toISOString();
 }
 
-/** The same value with every instant inside (`insertInstant`, `lastLoginInstant` …) as ISO 8601, except in `data`. */
-export function withIsoInstants(value: unknown): JsonValue | undefined {
-  if (Array.isArray(value)) return value.map((entry) => withIsoInstants(entry) ?? null);
-  if (!isObject(value)) return value as JsonValue | undefined;
-  return compact(
-    Object.entries(value).map(([key, entry]) => {
-      if (key.endsWith('Instant')) return [key, isoInstant(entry)];
-      return [key, key === 'data' ? (entry as JsonValue) : withIsoInstants(entry)];
-    }),
-  );
+/** What stands at a path such as `existing.id`; undefined where nothing does. Looks into objects only. */
+export function valueAt(event: JsonObject, path: string): unknown {
+  let value: unknown = event;
+  for (const key of path.split('.')) {
+    if (!isObject(value) || !Object.hasOwn(value, key)) return undefined;
+    value = value[key];
+  }
+  return value;
+}
+
+/**
+ * The values of those fields that an object has, each of the kind that the catalogue says; others are left out, and so
+ * is a secret, though none should have come this far.
+ */
+export function readFields(
+  source: JsonObject,
+  fields: Fields,
+): (readonly [name: string, value: JsonValue | undefined])[] {
+  return Object.entries(fields).map(([name, field]) => [
+    name,
+    field.secret === true ? undefined : readField(source, name, field),
+  ]);
+}
+
+/** One field's value, instants as ISO 8601; undefined where it is absent or of another kind. */
+export function readField(source: JsonObject, name: string, field: Field): JsonValue | undefined {
+  const value = readValue(source[name], field);
+  return value === undefined && field.formerly !== undefined
+    ? readValue(source[field.formerly], field)
+    : value;
+}
+
+function readValue(value: unknown, field: Field): JsonValue | undefined {
+  switch (field.kind) {
+    case 'text':
+    case 'uuid':
+    case 'date':
+      return textOf(value);
+    case 'flag':
+      return typeof value === 'boolean' ? value : undefined;
+    case 'number':
+      return typeof value === 'number' ? value : undefined;
+    case 'instant':
+      return isoInstant(value);
+    case 'list':
+      return Array.isArray(value) ? value.flatMap((entry) => readValue(entry, field.of) ?? []) : undefined;
+    case 'object':
+      return isObject(value) ? compact(readFields(value, field.fields)) : undefined;
+    case 'free':
+      return value as JsonValue | undefined;
+  }
 }
 
 /** Makes an object of those entries that say something: not undefined, null, '', [] or {}. */

@@ -1,40 +1,58 @@
 // A FusionAuth user as the traits of an identify: FusionAuth's own names first, as its guide has them, then the names
-// that Segment reserves and its destinations understand (its documents, "Spec: Identify").
+// that Segment reserves and its destinations understand (its documents, "Spec: Identify"). And a FusionAuth group as
+// the traits of a group call.
 
+import { group as groupObject, user as userObject } from '../fusionauth/objects.ts';
 import type { FusionAuthEvent, JsonObject } from '../fusionauth/event.ts';
 import type { JsonMap, JsonValue } from '../segment/message.ts';
-import { compact, isoInstant, objectOf, objectsOf, tenantIdOf, textOf, withIsoInstants } from './read.ts';
+import { compact, isoInstant, objectsOf, readField, tenantIdOf, textOf } from './read.ts';
 
-/** All traits that the event's user has. What is absent or empty is left out, never sent as "empty". */
-export function traitsOf(event: FusionAuthEvent): JsonMap {
-  const user = objectOf(event.user);
-  const email = textOf(user['email']) ?? primaryIdentity(user, 'email');
+/**
+ * Fields of a user that are traits under their own names. `identities` is not: its login ids stand in `email`,
+ * `phone` and `username`, where a privacy policy finds them.
+ */
+const sameNames = [
+  'data',
+  'firstName',
+  'lastName',
+  'middleName',
+  'active',
+  'birthDate',
+  'breachedPasswordLastCheckedInstant',
+  'breachedPasswordStatus',
+  'connectorId',
+  'expiry',
+  'insertInstant',
+  'lastLoginInstant',
+  'lastUpdateInstant',
+  'legacyIdentifier',
+  'memberships',
+  'parentEmail',
+  'passwordChangeReason',
+  'passwordChangeRequired',
+  'passwordLastUpdateInstant',
+  'preferredLanguages',
+  'registrations',
+  'twoFactor',
+  'twoFactorEnabled',
+  'usernameStatus',
+  'verifiedInstant',
+] as const satisfies readonly (keyof typeof userObject.fields)[];
+
+/** All traits that a user has. What is absent or empty is left out, never sent as "empty". */
+export function traitsOf(user: JsonObject, event: FusionAuthEvent): JsonMap {
   const phone =
     textOf(user['mobilePhone']) ?? textOf(user['phoneNumber']) ?? primaryIdentity(user, 'phoneNumber');
-  const same = (key: string): [string, JsonValue | undefined] => [key, user[key] as JsonValue | undefined];
-  const instant = (key: string): [string, string | undefined] => [key, isoInstant(user[key])];
 
   return compact([
-    same('data'),
-    ['email', email],
-    same('firstName'),
-    same('lastName'),
-    same('active'),
-    same('birthDate'),
-    same('connectorId'),
-    instant('insertInstant'),
-    instant('lastLoginInstant'),
-    instant('lastUpdateInstant'),
-    ['memberships', withIsoInstants(user['memberships'])],
-    same('passwordChangeRequired'),
-    instant('passwordLastUpdateInstant'),
-    same('preferredLanguages'),
-    ['registrations', withIsoInstants(user['registrations'])],
-    ['tenantId', tenantIdOf(event)],
-    ['twoFactor', withIsoInstants(user['twoFactor'])],
-    same('usernameStatus'),
-    ['verified', (user['verified'] as JsonValue | undefined) ?? primaryVerified(user)],
-    instant('verifiedInstant'),
+    ...sameNames.map((name): [string, JsonValue | undefined] => [
+      name,
+      readField(user, name, userObject.fields[name]),
+    ]),
+    ['email', textOf(user['email']) ?? primaryIdentity(user, 'email')],
+    ['tenantId', tenantIdOf(event) ?? textOf(user['tenantId'])],
+    ['verified', readField(user, 'verified', userObject.fields.verified) ?? primaryVerified(user)],
+    ...saidByType(event.type),
 
     ['name', textOf(user['fullName']) ?? joinedName(user)],
     ['phone', phone],
@@ -43,6 +61,25 @@ export function traitsOf(event: FusionAuthEvent): JsonMap {
     ['createdAt', isoInstant(user['insertInstant'])],
     ['avatar', textOf(user['imageUrl'])],
   ]);
+}
+
+/** A group's `roles` are left out: they are keyed by application, and would make columns without end. */
+export function groupTraitsOf(group: JsonObject, event: FusionAuthEvent): JsonMap {
+  const { data, name } = groupObject.fields;
+  return compact([
+    ['name', readField(group, 'name', name)],
+    ['data', readField(group, 'data', data)],
+    ['tenantId', tenantIdOf(event) ?? textOf(group['tenantId'])],
+    ['createdAt', isoInstant(group['insertInstant'])],
+    ['lastUpdateInstant', isoInstant(group['lastUpdateInstant'])],
+  ]);
+}
+
+/** These types are sent before the commit, and may carry the user as it was. */
+function saidByType(type: string): readonly (readonly [string, JsonValue])[] {
+  if (type === 'user.deactivate') return [['active', false]];
+  if (type === 'user.reactivate') return [['active', true]];
+  return [];
 }
 
 function joinedName(user: JsonObject): string {

@@ -1,0 +1,84 @@
+// The user's own `map`: what it is given, and what is made of its answer.
+
+import type { KnownEvent } from '../fusionauth/catalogue.ts';
+import { isObject } from '../fusionauth/event.ts';
+import type { FusionAuthEvent } from '../fusionauth/event.ts';
+import type { Message, MessageId } from '../segment/message.ts';
+import { isoInstant } from './read.ts';
+import { callUserCode, UserCodeError } from './user-code.ts';
+
+/** A message as `map` may return it: `messageId`, `timestamp` and `context` are added where they are missing. */
+export type MessageDraft = Message extends infer M
+  ? M extends Message
+    ? Omit<M, 'messageId' | 'context'> & {
+        readonly messageId?: string;
+        readonly context?: Message['context'];
+      }
+    : never
+  : never;
+
+/**
+ * Given an event and the messages that it becomes, returns those that it should become. Called for every event that
+ * passes the filters, also for one that becomes nothing by itself; for an import of users in portions of 500.
+ */
+export type UserMap = (event: KnownEvent, messages: readonly Message[]) => readonly MessageDraft[];
+
+/** What tells the ids of a portion's messages from those of other portions and of other destinations. */
+export interface MessagePlace {
+  readonly portion: number;
+  /** As in MappingOptions. */
+  readonly idSuffix: string;
+}
+
+/** Throws UserCodeError. What it returns is JSON, and complete: whether Segment would take it is checked later. */
+export function callMap(
+  userMap: UserMap,
+  event: FusionAuthEvent,
+  messages: readonly Message[],
+  place: MessagePlace,
+): readonly Message[] {
+  const returned: unknown = callUserCode('map', () => {
+    const answer: unknown = userMap(event as unknown as KnownEvent, messages);
+    // By way of JSON, inside the time limit: what is no JSON (a date, an undefined) becomes what would be sent, and
+    // what cannot be (a bigint, a circle) is the code's fault.
+    return answer instanceof Promise ? answer : (JSON.parse(JSON.stringify(answer) ?? 'null') as unknown);
+  });
+  if (!Array.isArray(returned) || !returned.every(isObject)) {
+    throw new UserCodeError(
+      'map_failed',
+      `map returned ${Array.isArray(returned) ? 'a list with something that is no message' : 'no list'}; it must return a list of messages, [] for none`,
+    );
+  }
+  return completed(returned, event, place);
+}
+
+function completed(
+  drafts: readonly Record<string, unknown>[],
+  event: FusionAuthEvent,
+  { portion, idSuffix }: MessagePlace,
+): readonly Message[] {
+  const timestamp = isoInstant(event.createInstant);
+  const seen = new Map<unknown, number>();
+  return drafts.map((draft, index) => {
+    const given =
+      draft['messageId'] ??
+      `fusionauth-${event.id}-map-${portion === 0 ? '' : `${portion}-`}${index}${idSuffix}`;
+    // A copy of a message has its id, and would be dropped as a repetition of it.
+    const count = (seen.get(given) ?? 0) + 1;
+    seen.set(given, count);
+    return {
+      ...(timestamp === undefined ? {} : { timestamp }),
+      context: {},
+      ...emptyPartOf(draft['type']),
+      ...draft,
+      messageId: (count === 1 ? given : `${String(given)}-${count}`) as MessageId,
+    } as unknown as Message;
+  });
+}
+
+/** What a message of this kind has at least. */
+function emptyPartOf(type: unknown): object {
+  if (type === 'identify' || type === 'group') return { traits: {} };
+  if (type === 'track' || type === 'page' || type === 'screen') return { properties: {} };
+  return {};
+}
