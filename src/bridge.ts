@@ -6,6 +6,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { bridgeUrl, isLoopback } from './config/config.ts';
 import type { Config } from './config/config.ts';
+import type { DestinationConfig, WarehouseConfig } from './config/destinations.ts';
+import { mappingOptionsOf, usesHash } from './config/mapping-options.ts';
+import { readOrMakeSalt } from './config/privacy-salt.ts';
 import { describeVerification, requiresSignature } from './config/verification.ts';
 import { Delivery } from './delivery/delivery.ts';
 import type { Destination } from './destinations/destination.ts';
@@ -13,6 +16,7 @@ import { SegmentDestination } from './destinations/segment.ts';
 import { WarehouseDestination } from './destinations/warehouse.ts';
 import { EmbeddedServer } from './destinations/warehouse/embedded/server.ts';
 import { externalServer } from './destinations/warehouse/server.ts';
+import type { WarehouseServer } from './destinations/warehouse/server.ts';
 import { PublicKeys } from './fusionauth/public-keys.ts';
 import type { KeysUnavailableError } from './fusionauth/public-keys.ts';
 import { createSignatureVerifier } from './fusionauth/signature.ts';
@@ -68,18 +72,18 @@ export async function startBridge(
   const log = await SqliteLog.open(config.dataDirectory);
   opened.defer(() => log.close());
 
-  const library = { name: 'fusionauth-segment', version };
-  const mapping = createMapping({ library });
+  const salt = usesHash(config) ? (config.privacySalt ?? readOrMakeSalt(config.dataDirectory)) : '';
   const metrics = createMetrics(() => readStatus(log, deliveries));
-  const destinations = createDestinations(config, logger);
+  const destinations = config.destinations.map((settings) => createDestination(settings, config, logger));
   const deliveries = destinations.map(
-    ({ destination }) =>
+    ({ destination, settings }) =>
       new Delivery({
         log,
         destination,
-        mapping,
+        mapping: createMapping(mappingOptionsOf(config, salt, settings)),
         logger,
         onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
+        onDeadLetters: (deadLetters) => metrics.countDeadLetters(destination.name, deadLetters),
       }),
   );
   const places = () =>
@@ -129,32 +133,31 @@ export async function startBridge(
 }
 
 interface PlacedDestination {
+  readonly settings: DestinationConfig;
   readonly destination: Destination;
   readonly place: () => string;
 }
 
-function createDestinations(config: Config, logger: Logger): readonly PlacedDestination[] {
-  const destinations: PlacedDestination[] = [];
-  if (config.segment) {
-    const { endpoint } = config.segment;
-    const segment = new SegmentDestination({ ...config.segment, userAgent: `fusionauth-segment/${version}` });
-    destinations.push({ destination: segment, place: () => endpoint });
+function createDestination(settings: DestinationConfig, config: Config, logger: Logger): PlacedDestination {
+  if (settings.kind === 'segment') {
+    const { name, endpoint, writeKey } = settings;
+    const userAgent = `fusionauth-segment/${version}`;
+    const destination = new SegmentDestination({ name, endpoint, writeKey, userAgent });
+    return { settings, destination, place: () => endpoint };
   }
-  if (config.warehouse.kind !== 'off') {
-    const { schema } = config.warehouse;
-    const server =
-      config.warehouse.kind === 'external'
-        ? externalServer(config.warehouse.connectionString)
-        : new EmbeddedServer({
-            dataDirectory: config.dataDirectory,
-            port: config.warehouse.port,
-            schema,
-            logger,
-          });
-    const warehouse = new WarehouseDestination({ server, schema, logger });
-    destinations.push({ destination: warehouse, place: () => `${server.place}, schema ${schema}` });
-  }
-  return destinations;
+  const { name, schema } = settings;
+  const server = createWarehouseServer(settings, config, logger);
+  const destination = new WarehouseDestination({ name, server, schema, logger });
+  return { settings, destination, place: () => `${server.place}, schema ${schema}` };
+}
+
+function createWarehouseServer(
+  settings: WarehouseConfig,
+  { dataDirectory }: Config,
+  logger: Logger,
+): WarehouseServer {
+  if (settings.kind === 'external') return externalServer(settings.connectionString);
+  return new EmbeddedServer({ dataDirectory, port: settings.port, schema: settings.schema, logger });
 }
 
 function createVerifier({ webhookSecrets, fusionAuthUrl }: Config, logger: Logger) {

@@ -4,22 +4,26 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'undici';
 import { bridgeUrl } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
-import { isSampleType, sampleEvent, sampleTypes } from '../fusionauth/samples.ts';
-import type { SampleType } from '../fusionauth/samples.ts';
+import { eventTypes } from '../fusionauth/catalogue.ts';
+import type { KnownEventType } from '../fusionauth/catalogue.ts';
+import { sampleEvent } from '../fusionauth/samples.ts';
 import { signBody } from '../fusionauth/sign.ts';
 import { signatureHeader } from '../fusionauth/signature.ts';
 import { reach } from './bridge-api.ts';
+import { requireType } from './event-input.ts';
 import { CommandError, print, printJson } from './report.ts';
 
 export interface SendOptions {
   readonly types: readonly string[];
   readonly count: number;
+  /** The shape of this FusionAuth version. */
+  readonly fusionauth?: string;
   readonly url?: string;
   readonly json?: boolean;
 }
 
 interface Sent {
-  readonly type: SampleType;
+  readonly type: KnownEventType;
   readonly id: string;
   readonly httpStatus: number;
   readonly answer: unknown;
@@ -28,15 +32,24 @@ interface Sent {
 const timeoutMs = 10_000;
 
 /** Posts them one after the other. Throws CommandError where one is not taken. */
-export async function send({ types, count, url, json }: SendOptions, config: Config): Promise<void> {
+export async function send(
+  { types, count, fusionauth, url, json }: SendOptions,
+  config: Config,
+): Promise<void> {
   const target = webhookUrl(url ?? bridgeUrl(config));
-  const chosen = types.length === 0 ? sampleTypes : types.map(requireSample);
+  const chosen = types.length === 0 ? eventTypes : types.map(requireType);
   const sent: Sent[] = [];
   for (let round = 0; round < count; round++) {
     // One person does all of a round: is created, changed, logs in.
     const userId = randomUUID();
     for (const type of chosen) {
-      const result = await post(type, userId, target, config);
+      const id = randomUUID();
+      const event = sampleEvent(
+        type,
+        { eventId: id, userId, createInstant: Date.now() },
+        { version: fusionauth },
+      );
+      const result = { type, id, ...(await post(JSON.stringify({ event }), target, config)) };
       if (json === true) sent.push(result);
       else print(`${statusOf(result)}  ${type}  ${result.id}`);
       if (result.httpStatus !== 200) {
@@ -49,15 +62,10 @@ export async function send({ types, count, url, json }: SendOptions, config: Con
 }
 
 async function post(
-  type: SampleType,
-  userId: string,
+  body: string,
   url: string,
   { webhookSecrets }: Config,
-): Promise<Sent> {
-  const id = randomUUID();
-  const body = JSON.stringify({
-    event: sampleEvent(type, { eventId: id, userId, createInstant: Date.now() }),
-  });
+): Promise<Pick<Sent, 'httpStatus' | 'answer'>> {
   const [secret] = webhookSecrets;
   const answer = await reach(url, () =>
     request(url, {
@@ -71,14 +79,7 @@ async function post(
     }),
   );
   const text = await answer.body.text();
-  return { type, id, httpStatus: answer.statusCode, answer: parseOr(text) };
-}
-
-function requireSample(type: string): SampleType {
-  if (isSampleType(type)) return type;
-  throw new CommandError(`There is no sample of "${type}"`, {
-    hint: `There are samples of ${sampleTypes.join(', ')}`,
-  });
+  return { httpStatus: answer.statusCode, answer: parseOr(text) };
 }
 
 /** `POST /` takes webhooks too, so a bare base URL works as it is. */

@@ -7,6 +7,7 @@ import { startBridge } from '../bridge.ts';
 import type { Bridge } from '../bridge.ts';
 import { isLoopback } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
+import { warehouseOf } from '../config/destinations.ts';
 import { print } from './report.ts';
 
 /** HMAC-SHA256 is as strong as its secret, and 32 bytes use all of it (RFC 7518, 3.2). */
@@ -22,6 +23,7 @@ export async function start(config: Config): Promise<void> {
   // Log lines go to stderr; stdout is for what start says to a person.
   const logger = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   warnOfShortSecrets(config, logger);
+  warnOfMissingKeys(config, logger);
 
   const stopping = stopSignal(logger);
   // Listens from here on, so that a signal during the start is not missed.
@@ -62,6 +64,15 @@ function warnOfShortSecrets({ webhookSecrets }: Config, logger: Logger): void {
   );
 }
 
+function warnOfMissingKeys({ destinationsWithoutKey, configFile }: Config, logger: Logger): void {
+  for (const destination of destinationsWithoutKey) {
+    logger.warn(
+      { destination, configFile },
+      'A destination of the configuration file is off: it has no writeKey',
+    );
+  }
+}
+
 /** What a person wants to know at the start: where things are, what is on, what is off, what to do next. */
 async function describe(bridge: Bridge, config: Config): Promise<string> {
   const { destinations } = await bridge.readStatus();
@@ -79,14 +90,18 @@ async function describe(bridge: Bridge, config: Config): Promise<string> {
     `  page        ${pageIsOpen ? bridge.url : 'off: set ADMIN_TOKEN to open it on a network address'}`,
     `  warehouse   ${places['warehouse'] ?? 'off: WAREHOUSE_URL=off'}${fault('warehouse')}`,
     `  segment     ${places['segment'] ?? 'off: set SEGMENT_WRITE_KEY'}${fault('segment')}`,
+    ...Object.keys(places)
+      .filter((name) => name !== 'warehouse' && name !== 'segment')
+      .map((name) => `  ${name.padEnd(10)}  ${places[name] ?? ''}${fault(name)}`),
     `  data        ${config.dataDirectory}`,
+    ...(config.configFile === undefined ? [] : [`  settings    ${config.configFile}`]),
     '',
     ...nextSteps(config),
   ];
   return lines.join('\n');
 }
 
-function nextSteps({ warehouse, webhookSecrets, fusionAuthUrl, allowUnsigned }: Config): string[] {
+function nextSteps({ destinations, webhookSecrets, fusionAuthUrl, allowUnsigned }: Config): string[] {
   if (webhookSecrets.length === 0 && fusionAuthUrl !== undefined && !allowUnsigned) {
     return ['Next, post a test event from FusionAuth: Settings → Webhooks → Test, or log in there.'];
   }
@@ -95,7 +110,7 @@ function nextSteps({ warehouse, webhookSecrets, fusionAuthUrl, allowUnsigned }: 
     '',
     '  npm run -s cli -- send user.login.success',
   ];
-  if (warehouse.kind !== 'embedded') return post;
+  if (warehouseOf(destinations)?.kind !== 'embedded') return post;
   return [
     ...post,
     '',

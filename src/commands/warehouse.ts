@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Config } from '../config/config.ts';
+import { warehouseOf } from '../config/destinations.ts';
 import { connectionUrl, readConnection } from '../destinations/warehouse/embedded/connection.ts';
 import { CommandError, print } from './report.ts';
 
@@ -33,9 +34,10 @@ export async function openPsql(
 }
 
 /** Of a server of your own, the connection string as it was set: its roles are yours. */
-function warehouseUrl({ owner }: RoleOption, { warehouse, dataDirectory }: Config): string {
-  switch (warehouse.kind) {
-    case 'off':
+function warehouseUrl({ owner }: RoleOption, { destinations, dataDirectory }: Config): string {
+  const warehouse = warehouseOf(destinations);
+  switch (warehouse?.kind) {
+    case undefined:
       throw new CommandError('The warehouse is off', { hint: 'Unset WAREHOUSE_URL to have one in DATA_DIR' });
     case 'external':
       return warehouse.connectionString;

@@ -1,25 +1,32 @@
-// The configuration: the settings of the environment and of `.env`, parsed at once, every fault reported.
+// The configuration: the settings of the environment and of `.env`, and what the configuration file says, as one value.
+// Every fault is reported, at once.
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
-import { endpoints } from '../segment/tracking-api.ts';
+import { destinationsOf } from './destinations.ts';
+import type { DestinationConfig } from './destinations.ts';
+import type { ConfigFile } from './load.ts';
 import { settings } from './settings.ts';
+import type { Setting, SettingName, SettingValues } from './settings.ts';
+import { destinationType } from './user-config.ts';
+import type { UserConfig, UserPostgresDestination, UserSegmentDestination } from './user-config.ts';
 import { requiresSignature } from './verification.ts';
-import type { Setting, SettingName, SettingValue } from './settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Values of all settings, under their variables' names. */
-type Values = { readonly [Name in SettingName]: SettingValue<Name> };
 
 export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDirectory: string;
-  /** Undefined: Segment is off. */
-  readonly segment: { readonly endpoint: string; readonly writeKey: string } | undefined;
-  readonly warehouse: WarehouseConfig;
+  /** Those that are on, in the order in which people are told of them. */
+  readonly destinations: readonly DestinationConfig[];
+  /** Those that the configuration file names, and that are off for want of a write key. */
+  readonly destinationsWithoutKey: readonly string[];
+  /** What holds for all destinations. */
+  readonly mapping: MappingConfig;
+  /** Undefined: the salt that is kept in the data directory. */
+  readonly privacySalt: string | undefined;
   readonly fusionAuthUrl: string | undefined;
   /** Empty: no HMAC secret. The first is the one that `send` signs with. */
   readonly webhookSecrets: readonly string[];
@@ -27,12 +34,14 @@ export interface Config {
   readonly adminToken: string | undefined;
   readonly maxBodyBytes: number;
   readonly logLevel: string;
+  /** Undefined: there is none. */
+  readonly configFile: string | undefined;
 }
 
-export type WarehouseConfig =
-  | { readonly kind: 'off' }
-  | { readonly kind: 'embedded'; readonly port: number | undefined; readonly schema: string }
-  | { readonly kind: 'external'; readonly connectionString: string; readonly schema: string };
+export type MappingConfig = Pick<
+  UserConfig,
+  'events' | 'naming' | 'privacy' | 'anonymousId' | 'groupId' | 'map'
+>;
 
 /** The configuration is wrong: ends the start before a port is opened. One line for each fault. */
 export class ConfigError extends Error {
@@ -66,16 +75,20 @@ function settingOf(variable: string): string {
   return variable.replace(/_FILE$/, '');
 }
 
-/** Throws ConfigError. An empty variable counts as not set; `NAME_FILE` reads a secret's value from a file. */
-export function loadConfig(environment: Environment): Config {
+/**
+ * Throws ConfigError. An empty variable counts as not set; `NAME_FILE` reads a secret's value from a file. A variable
+ * wins over the configuration file.
+ */
+export function loadConfig(environment: Environment, file?: ConfigFile): Config {
   const faults: string[] = [];
+  const inFile = settingsOf(file?.config ?? {});
   const values = Object.fromEntries(
     Object.entries(settings).map(([name, setting]) => [
       name,
-      readSetting(name, setting, environment, faults),
+      readSetting(name, setting, environment, inFile[name as SettingName], faults),
     ]),
-  ) as unknown as Values;
-  const config = toConfig(values);
+  ) as unknown as SettingValues;
+  const config = toConfig(values, file);
   if (!faults.some((fault) => /^(HOST|FUSIONAUTH_)/.test(fault))) faults.push(...refusalsToStart(config));
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
@@ -93,7 +106,27 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function readSetting(name: string, setting: Setting, environment: Environment, faults: string[]): unknown {
+/** What the configuration file says in place of variables, as it would stand there. */
+function settingsOf({ destinations = {} }: UserConfig): Partial<Record<SettingName, string | undefined>> {
+  const segment = (destinations['segment'] || {}) as UserSegmentDestination;
+  const warehouse = (destinations['warehouse'] || {}) as UserPostgresDestination;
+  return {
+    SEGMENT_WRITE_KEY: segment.writeKey,
+    SEGMENT_REGION: segment.region,
+    SEGMENT_ENDPOINT: segment.endpoint,
+    WAREHOUSE_URL: destinations['warehouse'] === false ? 'off' : warehouse.url,
+    WAREHOUSE_SCHEMA: warehouse.schema,
+    WAREHOUSE_PORT: warehouse.port?.toString(),
+  };
+}
+
+function readSetting(
+  name: string,
+  setting: Setting,
+  environment: Environment,
+  inFile: string | undefined,
+  faults: string[],
+): unknown {
   let source = name;
   let given = environment[name];
   const file = setting.isSecret === true ? environment[`${name}_FILE`] : undefined;
@@ -110,7 +143,7 @@ function readSetting(name: string, setting: Setting, environment: Environment, f
       return undefined;
     }
   }
-  const value = given === undefined || given === '' ? setting.default : given;
+  const value = given || inFile || setting.default;
   if (value === undefined) return undefined;
   const parsed = setting.schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -125,40 +158,55 @@ function readSecretFile(name: string, file: string): string {
   return name === 'FUSIONAUTH_WEBHOOK_SECRET' ? text : text.trim();
 }
 
-function toConfig(values: Values): Config {
-  const writeKey = values.SEGMENT_WRITE_KEY;
+function toConfig(values: SettingValues, file: ConfigFile | undefined): Config {
+  const { destinations = {}, ...mapping } = file?.config ?? {};
+  const on = destinationsOf(values, destinations);
   return {
     host: values.HOST,
     port: values.PORT,
     // Resolved once: the folder stays the same one whatever a later part makes of it.
     dataDirectory: resolve(values.DATA_DIR),
-    segment:
-      writeKey === undefined
-        ? undefined
-        : { writeKey, endpoint: values.SEGMENT_ENDPOINT ?? endpoints[values.SEGMENT_REGION] },
-    warehouse: toWarehouse(values),
+    destinations: on,
+    destinationsWithoutKey: Object.entries(destinations)
+      .filter(([name, given]) => given !== false && destinationType(name, given) === 'segment')
+      .map(([name]) => name)
+      .filter((name) => !on.some((destination) => destination.name === name)),
+    mapping,
+    privacySalt: values.PRIVACY_SALT,
     fusionAuthUrl: values.FUSIONAUTH_URL,
     webhookSecrets: values.FUSIONAUTH_WEBHOOK_SECRET ?? [],
     allowUnsigned: values.FUSIONAUTH_ALLOW_UNSIGNED,
     adminToken: values.ADMIN_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
     logLevel: values.LOG_LEVEL,
+    configFile: file?.path,
   };
-}
-
-function toWarehouse(values: Values): WarehouseConfig {
-  const schema = values.WAREHOUSE_SCHEMA;
-  const url = values.WAREHOUSE_URL;
-  if (url === 'off') return { kind: 'off' };
-  if (url === undefined) return { kind: 'embedded', port: values.WAREHOUSE_PORT, schema };
-  return { kind: 'external', connectionString: url, schema };
 }
 
 /** What is wrong with settings that are right by themselves. */
 function refusalsToStart(config: Config): string[] {
+  return [...refuseUnsigned(config), ...refuseSharedSchemas(config)];
+}
+
+function refuseUnsigned(config: Config): string[] {
   if (isLoopback(config.host) || config.allowUnsigned || requiresSignature(config)) return [];
   return [
     `HOST="${config.host}" can be reached from other machines, and nothing says how webhooks are signed, so anybody ` +
       'could post events: set FUSIONAUTH_WEBHOOK_SECRET or FUSIONAUTH_URL, or FUSIONAUTH_ALLOW_UNSIGNED=true to accept that',
   ];
+}
+
+/** Each destination loads its tables as if nobody else did. */
+function refuseSharedSchemas({ destinations }: Config): string[] {
+  const warehouses = destinations.filter((destination) => destination.kind === 'external');
+  return warehouses.flatMap(({ name, connectionString, schema }, index) => {
+    const first = warehouses.findIndex(
+      (other) => other.connectionString === connectionString && other.schema === schema,
+    );
+    return first === index
+      ? []
+      : [
+          `The destinations ${warehouses[first]?.name} and ${name} have the same url and schema: give one of them a schema of its own`,
+        ];
+  });
 }

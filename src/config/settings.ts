@@ -25,6 +25,12 @@ export interface Setting {
 }
 
 export const settings = {
+  CONFIG: {
+    meaning:
+      'Path of the configuration file (docs/mapping.md); `fusionauth-segment.config.ts` where it is not set and that is there',
+    allowed: 'a path',
+    schema: text,
+  },
   HOST: {
     meaning: 'Address to listen on; a loopback address keeps the bridge to this machine',
     allowed: 'an IP address or a host name of this machine',
@@ -78,6 +84,13 @@ export const settings = {
     allowed: 'a port from 1 to 65535',
     schema: wholeNumber(1, 65_535),
   },
+  PRIVACY_SALT: {
+    meaning:
+      'Secret salt of the privacy policy’s `hash`; where it is not set, one is made and kept in `DATA_DIR/privacy-salt`',
+    allowed: 'at least 16 characters',
+    isSecret: true,
+    schema: text.min(16),
+  },
   FUSIONAUTH_URL: {
     meaning: 'Base URL of FusionAuth: its public keys are read from `/.well-known/jwks.json` there',
     allowed: 'an http or https URL without user and password',
@@ -124,6 +137,9 @@ export type SettingName = keyof typeof settings;
 export type SettingValue<Name extends SettingName> = (typeof settings)[Name] extends { default: string }
   ? z.output<(typeof settings)[Name]['schema']>
   : z.output<(typeof settings)[Name]['schema']> | undefined;
+
+/** Values of all settings, under their variables' names. */
+export type SettingValues = { readonly [Name in SettingName]: SettingValue<Name> };
 
 /** An unencoded `/`, `?` or `#` in a password would end the host's part there, and the rest stand in the path. */
 function isPostgresUrl(value: string): boolean {

@@ -1,6 +1,6 @@
 // The destination `segment`: messages as calls to Segment's Tracking API.
 
-import { findDiscard, maxBatchBytes, maxBatchMessages } from '../segment/limits.ts';
+import { findOversize, maxBatchBytes, maxBatchMessages } from '../segment/limits.ts';
 import type { Message } from '../segment/message.ts';
 import { TrackingApi } from '../segment/tracking-api.ts';
 import type { TrackingApiAnswer } from '../segment/tracking-api.ts';
@@ -8,6 +8,8 @@ import { BatchRefusedError, RetryableError, sendInHalves } from './destination.t
 import type { Answer, BatchLimits, Destination, EncodedMessage, Rejection } from './destination.ts';
 
 export interface SegmentOptions {
+  /** `segment`, or as the configuration file calls it. */
+  readonly name: string;
   /** Base URL of the Tracking API, or of anything that speaks it. */
   readonly endpoint: string;
   readonly writeKey: string;
@@ -16,13 +18,14 @@ export interface SegmentOptions {
 
 /** A payload is the message's JSON text. */
 export class SegmentDestination implements Destination<string> {
-  readonly name = 'segment';
+  readonly name: string;
   readonly limits: BatchLimits = { maxMessages: maxBatchMessages, maxBytes: maxBatchBytes };
   readonly #api: TrackingApi;
   /** Since the bridge was started. */
   #hasAccepted = false;
 
   constructor(options: SegmentOptions) {
+    this.name = options.name;
     this.#api = new TrackingApi(options);
   }
 
@@ -35,7 +38,7 @@ export class SegmentDestination implements Destination<string> {
     const payload = JSON.stringify(message);
     const bytes = Buffer.byteLength(payload);
     // One more byte for the comma between two messages.
-    return findDiscard(message, bytes) ?? { payload, bytes: bytes + 1 };
+    return findOversize(bytes) ?? { payload, bytes: bytes + 1 };
   }
 
   async send(batch: readonly string[], signal: AbortSignal): Promise<readonly Answer[]> {

@@ -12,15 +12,24 @@ import type { WarehouseServer } from './warehouse/server.ts';
 /** A payload is the rows of one message. */
 type Rows = readonly Row[];
 
+export interface WarehouseOptions {
+  /** `warehouse`, or as the configuration file calls it. */
+  readonly name: string;
+  readonly server: WarehouseServer;
+  readonly schema: string;
+  readonly logger: Logger;
+}
+
 export class WarehouseDestination implements Destination<Rows> {
-  readonly name = 'warehouse';
+  readonly name: string;
   readonly limits: BatchLimits = { maxMessages: 1_000, maxBytes: 8 * 1024 * 1024 };
   readonly #server: WarehouseServer;
   readonly #schema: string;
   readonly #logger: Logger;
   #loader: Loader | undefined;
 
-  constructor({ server, schema, logger }: { server: WarehouseServer; schema: string; logger: Logger }) {
+  constructor({ name, server, schema, logger }: WarehouseOptions) {
+    this.name = name;
     this.#server = server;
     this.#schema = schema;
     this.#logger = logger.child({ destination: this.name });

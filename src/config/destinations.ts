@@ -1,0 +1,97 @@
+// The destinations that are on, from the variables and the configuration file.
+
+import type { EventFilter } from '../mapping/filter.ts';
+import type { PrivacyPolicy } from '../mapping/privacy.ts';
+import { endpoints } from '../segment/tracking-api.ts';
+import { settings } from './settings.ts';
+import type { SettingValues } from './settings.ts';
+import { destinationType } from './user-config.ts';
+import type {
+  UserConfig,
+  UserDestination,
+  UserPostgresDestination,
+  UserSegmentDestination,
+} from './user-config.ts';
+
+interface Common {
+  readonly name: string;
+  readonly events: EventFilter | undefined;
+  readonly privacy: PrivacyPolicy | undefined;
+}
+export interface SegmentConfig extends Common {
+  readonly kind: 'segment';
+  readonly endpoint: string;
+  readonly writeKey: string;
+}
+export interface EmbeddedWarehouseConfig extends Common {
+  readonly kind: 'embedded';
+  readonly port: number | undefined;
+  readonly schema: string;
+}
+export interface ExternalWarehouseConfig extends Common {
+  readonly kind: 'external';
+  readonly connectionString: string;
+  readonly schema: string;
+}
+export type WarehouseConfig = EmbeddedWarehouseConfig | ExternalWarehouseConfig;
+export type DestinationConfig = SegmentConfig | WarehouseConfig;
+
+/** The destination `warehouse`; undefined where it is off. */
+export function warehouseOf(destinations: readonly DestinationConfig[]): WarehouseConfig | undefined {
+  return destinations.find(
+    (destination): destination is WarehouseConfig =>
+      destination.name === 'warehouse' && destination.kind !== 'segment',
+  );
+}
+
+/** `warehouse` and `segment` by their variables, which hold what the file says of them; the file's others. */
+export function destinationsOf(
+  values: SettingValues,
+  inFile: NonNullable<UserConfig['destinations']>,
+): DestinationConfig[] {
+  return Object.entries({ warehouse: {}, segment: {}, ...inFile }).flatMap(([name, destination]) => {
+    const own = destination === false ? {} : destination;
+    return destinationType(name, own) === 'segment'
+      ? (segmentOf(name, own, values) ?? [])
+      : (warehouseNamed(name, own, values) ?? []);
+  });
+}
+
+function segmentOf(
+  name: string,
+  { events, privacy, ...own }: UserSegmentDestination & UserDestination,
+  values: SettingValues,
+): SegmentConfig | undefined {
+  const { writeKey, region, endpoint } =
+    name === 'segment'
+      ? {
+          writeKey: values.SEGMENT_WRITE_KEY,
+          region: values.SEGMENT_REGION,
+          endpoint: values.SEGMENT_ENDPOINT,
+        }
+      : (own as UserSegmentDestination);
+  if (!writeKey) return undefined;
+  return {
+    name,
+    kind: 'segment',
+    writeKey,
+    endpoint: endpoint || endpoints[region ?? 'us'],
+    events,
+    privacy,
+  };
+}
+
+function warehouseNamed(
+  name: string,
+  { events, privacy, ...own }: UserDestination,
+  values: SettingValues,
+): WarehouseConfig | undefined {
+  const { url, schema, port } =
+    name === 'warehouse'
+      ? { url: values.WAREHOUSE_URL, schema: values.WAREHOUSE_SCHEMA, port: values.WAREHOUSE_PORT }
+      : (own as UserPostgresDestination);
+  if (url === 'off') return undefined;
+  const common = { name, events, privacy, schema: schema || settings.WAREHOUSE_SCHEMA.default };
+  if (!url) return name === 'warehouse' ? { ...common, kind: 'embedded', port } : undefined;
+  return { ...common, kind: 'external', connectionString: url };
+}

@@ -1,0 +1,54 @@
+// Where the configuration comes from: the environment, `.env`, and the configuration file.
+
+import { existsSync } from 'node:fs';
+import { ConfigError, loadConfig, readEnvironment } from './config.ts';
+import type { Config, Environment } from './config.ts';
+import { loadConfigFile } from './config-file.ts';
+import { findUserConfigFaults } from './user-config.ts';
+import type { UserConfig } from './user-config.ts';
+
+/** Taken where it is there and CONFIG is not set. */
+export const defaultConfigFile = 'fusionauth-segment.config.ts';
+
+/** The configuration of this process. Throws ConfigError, with all that is wrong. */
+export async function loadConfiguration(processEnvironment: Environment = process.env): Promise<Config> {
+  const environment = readEnvironment(processEnvironment);
+  const path = environment['CONFIG'] || (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  if (path === undefined) return loadConfig(environment);
+  // The file reads process.env, and what stands in `.env` counts there as well.
+  for (const [name, value] of Object.entries(environment)) {
+    if (!process.env[name] && value !== undefined) process.env[name] = value;
+  }
+  const file = await readUserConfig(path);
+  return loadConfig(environment, file);
+}
+
+/** What a configuration file says. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly config: UserConfig;
+}
+
+async function readUserConfig(path: string): Promise<ConfigFile> {
+  const file = await loadConfigFile(path);
+  const faults = findUserConfigFaults(file.value);
+  if (faults.length === 0) return { path: file.path, config: file.value as UserConfig };
+  throw new ConfigError(
+    faults.map(({ path: at, fault }) => {
+      const line = file.lineOf(at);
+      return `${path}${line === undefined ? '' : `:${line}`}: ${nameOf(at)} ${fault}`;
+    }),
+  );
+}
+
+/** As it would be written in code: `destinations.acme.events.include[0]`, `privacy['traits.email']`. */
+function nameOf(path: readonly (string | number)[]): string {
+  if (path.length === 0) return 'the configuration';
+  return path
+    .map((key, index) => {
+      if (typeof key === 'number') return `[${key}]`;
+      if (!/^[A-Za-z_$][\w$]*$/.test(key)) return `['${key}']`;
+      return index === 0 ? key : `.${key}`;
+    })
+    .join('');
+}
