@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { request } from 'undici';
 import type { Status } from '../../src/http/status.ts';
 import { sampleEvent } from '../../src/fusionauth/samples.ts';
-import type { SampleType } from '../../src/fusionauth/samples.ts';
+import type { KnownEventType } from '../../src/fusionauth/catalogue.ts';
 import { randomUUID } from 'node:crypto';
 import { freePort } from './free-port.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -152,7 +152,7 @@ export async function startBridge(
 
 /** A webhook's body with a sample event of its own id. */
 export function sample(
-  type: SampleType,
+  type: KnownEventType,
   { id = randomUUID(), userId = randomUUID() }: { id?: string; userId?: string } = {},
 ) {
   return { event: { ...sampleEvent(type, { eventId: id, userId, createInstant: 1_767_225_600_000 }), id } };
