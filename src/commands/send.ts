@@ -40,15 +40,11 @@ export async function send(
   const chosen = types.length === 0 ? eventTypes : types.map(requireType);
   const sent: Sent[] = [];
   for (let round = 0; round < count; round++) {
-    // One person does all of a round: is created, changed, logs in.
-    const userId = randomUUID();
+    // One person does all of a round, at one time: is created, changed, logs in, is deleted.
+    const person = { userId: randomUUID(), createInstant: Date.now() };
     for (const type of chosen) {
       const id = randomUUID();
-      const event = sampleEvent(
-        type,
-        { eventId: id, userId, createInstant: Date.now() },
-        { version: fusionauth },
-      );
+      const event = sampleEvent(type, { eventId: id, ...person }, { version: fusionauth });
       const result = { type, id, ...(await post(JSON.stringify({ event }), target, config)) };
       if (json === true) sent.push(result);
       else print(`${statusOf(result)}  ${type}  ${result.id}`);

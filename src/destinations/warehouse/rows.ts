@@ -32,14 +32,15 @@ const builtInTables = new Set([
   usersTable,
 ]);
 
-/** Columns that Segment fills itself: a property of such a name is not stored (its documents, "Reserved words"). */
+/**
+ * Columns that Segment fills itself in every table: a property of such a name is not stored (its documents, "Reserved
+ * words"). Those of a single table (`group_id` in `groups`) keep their value because they come first (mergeCells).
+ */
 const reservedColumns = new Set([
   'anonymous_id',
   'event',
   'event_text',
-  'group_id',
   'original_timestamp',
-  'previous_id',
   'received_at',
   'sent_at',
   'timestamp',

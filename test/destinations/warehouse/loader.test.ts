@@ -65,6 +65,7 @@ class Loading implements AsyncDisposable {
   constructor({ url, schema }: { url: string; schema: string }) {
     this.schema = schema;
     this.#destination = new WarehouseDestination({
+      name: 'warehouse',
       server: externalServer(url),
       schema,
       logger: pino({ level: 'silent' }),

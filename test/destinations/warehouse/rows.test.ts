@@ -313,6 +313,11 @@ describe('the contents of a message become columns', () => {
   const cases: [what: string, properties: JsonMap, expected: Record<string, unknown>][] = [
     ['a value under its snake-case name', { firstName: 'Ann' }, { first_name: 'Ann' }],
     [
+      'a value named like a column that only another table fills',
+      { groupId: 'g', previousId: 'p' },
+      { group_id: 'g', previous_id: 'p' },
+    ],
+    [
       'an object by its parts',
       { address: { street: 'High', city: 'York' } },
       { address_street: 'High', address_city: 'York' },
@@ -372,9 +377,7 @@ describe('the contents of a message become columns', () => {
     'anonymousId',
     'event',
     'eventText',
-    'groupId',
     'originalTimestamp',
-    'previousId',
     'receivedAt',
     'sentAt',
     'timestamp',
