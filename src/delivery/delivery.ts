@@ -118,7 +118,7 @@ export class Delivery {
         outcomes.add(batch, answers);
       }
       const settlements = outcomes.settlements();
-      await handedOut.commit(settlements);
+      await handedOut.commit(settlements, []);
       this.#works();
       this.#tell(settlements);
     }

@@ -36,6 +36,22 @@ export interface DeadLetter {
   readonly message: string;
 }
 
+/** One try to send messages; several in a row that ended in the same way stand as one. */
+export interface Attempt {
+  /** The stretch of records whose messages were in it. */
+  readonly first: Position;
+  readonly last: Position;
+  readonly messages: number;
+  /** How many tries this stands for. */
+  readonly count: number;
+  /** When the first began and the last ended, milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly succeeded: boolean;
+  /** What the other side said, in words: `503`, `ECONNREFUSED` … Never what was sent. */
+  readonly answer: string;
+}
+
 /** The one outcome of one record at one destination. */
 export type Settlement =
   | { readonly position: Position; readonly outcome: 'delivered' | 'filtered' }
@@ -56,11 +72,94 @@ export interface ConsumeLimits {
 export interface ConsumedRecords {
   readonly records: readonly LogRecord[];
   /**
-   * Writes the settlements and moves the consumer past these records, in one step that a crash cannot split. Called
-   * once, with one settlement for each record. Throws LogUnavailableError: nothing was written, and the records will
-   * be handed out again.
+   * Writes the settlements, and the attempts that led to them, and moves the consumer past these records, in one step
+   * that a crash cannot split. Called once, with one settlement for each record. Throws LogUnavailableError: nothing was
+   * written, and the records will be handed out again.
    */
-  commit(settlements: readonly Settlement[]): Promise<void>;
+  commit(settlements: readonly Settlement[], attempts: readonly Attempt[]): Promise<void>;
+}
+
+/** Which settled records of one consumer are meant. A record must fit all that is set. */
+export interface RecordFilter {
+  readonly eventId?: EventId | undefined;
+  /** A user's id, wherever in the event it stands. */
+  readonly userId?: string | undefined;
+  /** Types, or patterns in which `*` stands for anything. */
+  readonly types?: readonly string[] | undefined;
+  /** Received at this time or later, and before that one; milliseconds since 1970. */
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+  readonly outcome?: SettledOutcome | undefined;
+  /** Of a dead letter of the record. */
+  readonly reason?: string | undefined;
+}
+
+export type ReplayId = number & { readonly __id: 'replay' };
+
+/** Records that are sent to a consumer again. */
+export interface ReplayRequest {
+  readonly consumer: string;
+  readonly filter: RecordFilter;
+  /** Whether messages get ids of their own, so that nobody takes them for those that were sent before. */
+  readonly asNew: boolean;
+  /** Records a second at most. */
+  readonly perSecond: number;
+}
+
+export interface Replay extends ReplayRequest {
+  readonly id: ReplayId;
+  readonly state: 'running' | 'done' | 'stopped';
+  /** Added to the messages' ids; '' where they keep theirs. */
+  readonly idSuffix: string;
+  /** Records that were settled again, by their new outcome. */
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly dead: number;
+  readonly createdAt: number;
+  readonly endedAt: number | undefined;
+}
+
+/** Some records of a replay, in order. */
+export interface ReplayedRecords {
+  readonly replay: Replay;
+  readonly records: readonly LogRecord[];
+  /** As of ConsumedRecords; the new outcomes take the place of the old ones. Where the replay was stopped, nothing. */
+  commit(settlements: readonly Settlement[], attempts: readonly Attempt[]): Promise<void>;
+}
+
+/** A dead letter as it stands in the log. */
+export interface KeptDeadLetter extends DeadLetter {
+  readonly consumer: string;
+  readonly position: Position;
+  readonly eventId: EventId;
+  readonly type: string;
+  readonly receivedAt: number;
+  readonly settledAt: number;
+}
+
+export interface DeadLetterCount {
+  readonly consumer: string;
+  readonly reason: string;
+  /** Of dead letters; a record may have several. */
+  readonly deadLetters: number;
+  readonly records: number;
+  readonly oldestAt: number;
+  readonly newestAt: number;
+}
+
+/** All that is known of one record. */
+export interface Journey {
+  readonly record: LogRecord;
+  readonly consumers: Readonly<Record<string, ConsumerJourney>>;
+}
+export interface ConsumerJourney {
+  readonly outcome: Outcome;
+  readonly settledAt: number | undefined;
+  /** Why it was discarded, where a person did so. */
+  readonly discardedBecause: string | undefined;
+  readonly deadLetters: readonly DeadLetter[];
+  /** In order. Those under way, of a pending record, are not among them yet. */
+  readonly attempts: readonly Attempt[];
 }
 
 /** Whole numbers of records since the log began. received = duplicates + stored. */
@@ -117,6 +216,52 @@ export interface EventLog {
 
   /** The newest records first. */
   latest(count: number, consumers: readonly string[]): Promise<readonly RecordSummary[]>;
+
+  /** Records behind this position, in order: what is new since a look before. */
+  since(position: Position, count: number, consumers: readonly string[]): Promise<readonly RecordSummary[]>;
+
+  /** One event's way; undefined where the log does not have it (any more). */
+  journey(id: EventId, consumers: readonly string[]): Promise<Journey | undefined>;
+
+  /** Dead letters that nobody has discarded, the newest first. */
+  deadLetters(
+    consumers: readonly string[],
+    filter: RecordFilter,
+    count: number,
+  ): Promise<readonly KeptDeadLetter[]>;
+
+  /** The same, counted by consumer and reason. */
+  countDeadLetters(consumers: readonly string[]): Promise<readonly DeadLetterCount[]>;
+
+  /**
+   * Makes dead records that fit filtered ones, deliberately: their dead letters are kept with the reason, and need nobody
+   * any more. Resolves to how many.
+   */
+  discard(consumer: string, filter: RecordFilter, because: string): Promise<number>;
+
+  /** How many settled records a replay of this filter would send. */
+  countMatching(consumer: string, filter: RecordFilter): Promise<number>;
+
+  /** Resolves when the replay is on disk: it goes on through restarts, in `replay`. */
+  startReplay(request: ReplayRequest): Promise<Replay>;
+
+  /** A replay that runs is stopped where it is; false where there is none of this id that runs. */
+  stopReplay(id: ReplayId): Promise<boolean>;
+
+  /** The newest first. */
+  replays(): Promise<readonly Replay[]>;
+
+  /**
+   * Hands out the records of this consumer's replays, one replay after the other, waits for new ones, and ends when the
+   * signal aborts. What was handed out and not committed comes again. One loop a consumer. Throws LogUnavailableError.
+   */
+  replay(consumer: string, limits: ConsumeLimits, signal: AbortSignal): AsyncIterable<ReplayedRecords>;
+
+  /**
+   * Removes records that were received before this time and that all these consumers have settled, none of them dead, with
+   * all that was kept of them, and gives their space back. In steps that hold up no append. Resolves to how many.
+   */
+  prune(before: number, consumers: readonly string[], signal: AbortSignal): Promise<number>;
 
   /** Whether an append would be taken at this moment, as far as is known. */
   isWritable(): boolean;

@@ -1,76 +1,55 @@
 // The event log on one machine: SQLite in DATA_DIR, one thread that writes and one that reads.
 //
-// Holds always: one group of writes is under way at a time, and all that arrives meanwhile is the next group, so any
-// number of webhooks share one fsync and a lone one waits for nobody. What has been answered is on disk. A second
-// process cannot open the same folder: the lock file's lock dies with the process that holds it.
+// Holds always: what has been answered is on disk (sqlite/group-writer.ts). Reading waits for no write, and no write for
+// reading. A second process cannot open the same folder: the lock file's lock dies with the process that holds it.
 
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventId } from '../fusionauth/event.ts';
 import { LogOpenError, LogUnavailableError } from './log.ts';
 import type {
+  Attempt,
   Books,
   ConsumedRecords,
   ConsumeLimits,
+  DeadLetterCount,
   EventLog,
+  Journey,
+  KeptDeadLetter,
   LogRecord,
   Position,
   ReceivedEvent,
+  RecordFilter,
   RecordSummary,
+  Replay,
+  ReplayedRecords,
+  ReplayId,
+  ReplayRequest,
   Settlement,
 } from './log.ts';
-import type {
-  Group,
-  GroupResult,
-  Operation,
-  OperationResult,
-  Query,
-  QueryResult,
-  RecordRow,
-} from './sqlite/operations.ts';
 import { AppendPressure } from './sqlite/append-pressure.ts';
 import { lockDirectory, releaseDirectory } from './sqlite/folder-lock.ts';
+import { GroupWriter, groupOf } from './sqlite/group-writer.ts';
 import { hintFor } from './sqlite/hints.ts';
+import type { Group, GroupResult, Query, QueryResult, RecordRow, StoredReplay } from './sqlite/operations.ts';
 import { WorkerClient } from './sqlite/worker-rpc.ts';
 
-/** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
-const maxWaitingCharacters = 128 * 1024 * 1024;
 /** Consumers give way to a flood of webhooks, but for no longer than this at each hand-out, so that none starves. */
 const giveWayMs = 150;
-/** A log that was full is known to be writable again from here on. */
-const minRoomBytes = 64 * 1024;
-/** How long a count of rejected webhooks may stay in memory alone. */
-const rejectedFlushMs = 1_000;
-
-interface WaitingAppend {
-  readonly event: ReceivedEvent;
-  readonly resolve: (status: 'stored' | 'duplicate') => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface WaitingOperation {
-  readonly operation: Operation;
-  readonly resolve: (result: OperationResult) => void;
-  readonly reject: (error: Error) => void;
-}
+/** Records that one step of a discard or a removal takes: some milliseconds, for which appends wait. */
+const recordsPerStep = 100;
+/** Between two steps of a removal, for the appends. */
+const stepPauseMs = 10;
 
 export class SqliteLog implements EventLog {
-  readonly #directory: string;
   readonly #lock: DatabaseSync;
   readonly #writer: WorkerClient<Group, GroupResult>;
   readonly #reader: WorkerClient<Query, QueryResult>;
-  #waitingAppends: WaitingAppend[] = [];
-  #waitingOperations: WaitingOperation[] = [];
-  #waitingCharacters = 0;
+  readonly #groups: GroupWriter;
   readonly #pressure = new AppendPressure();
-  #writing: Promise<void> | undefined;
-  #rejected = 0;
-  #rejectedBeingWritten = 0;
-  #rejectedTimer: NodeJS.Timeout | undefined;
   #appended = Promise.withResolvers<undefined>();
-  #isWritable = true;
+  #replayStarted = Promise.withResolvers<undefined>();
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -79,10 +58,17 @@ export class SqliteLog implements EventLog {
     writer: WorkerClient<Group, GroupResult>,
     reader: WorkerClient<Query, QueryResult>,
   ) {
-    this.#directory = directory;
     this.#lock = lock;
     this.#writer = writer;
     this.#reader = reader;
+    this.#groups = new GroupWriter({
+      directory,
+      writer,
+      onStored: () => {
+        this.#appended.resolve(undefined);
+        this.#appended = Promise.withResolvers<undefined>();
+      },
+    });
   }
 
   /** Opens the log in this folder, which is made where it is missing. Throws LogOpenError. */
@@ -110,28 +96,13 @@ export class SqliteLog implements EventLog {
     }
   }
 
-  async append(event: ReceivedEvent): Promise<'stored' | 'duplicate'> {
-    // A single one is never too large: MAX_BODY_BYTES says what is.
-    if (this.#waitingCharacters > 0 && this.#waitingCharacters + event.body.length > maxWaitingCharacters) {
-      throw new LogUnavailableError('More webhooks are waiting for the disk than memory should hold', {
-        hint: 'The disk is slower than the webhooks come; use a faster one',
-      });
-    }
-    this.#waitingCharacters += event.body.length;
+  append(event: ReceivedEvent): Promise<'stored' | 'duplicate'> {
     this.#pressure.noteAppend();
-    try {
-      return await new Promise<'stored' | 'duplicate'>((resolve, reject) => {
-        this.#waitingAppends.push({ event, resolve, reject });
-        this.#writeSoon();
-      });
-    } finally {
-      this.#waitingCharacters -= event.body.length;
-    }
+    return this.#groups.append(event);
   }
 
   countRejected(): void {
-    this.#rejected++;
-    this.#flushRejectedSoon();
+    this.#groups.countRejected();
   }
 
   async *consume(
@@ -139,7 +110,7 @@ export class SqliteLog implements EventLog {
     limits: ConsumeLimits,
     signal: AbortSignal,
   ): AsyncGenerator<ConsumedRecords> {
-    let position = (await this.#write({ kind: 'register', consumer })) as number;
+    let position = (await this.#groups.run({ kind: 'register', consumer })) as number;
     let handedOutAt = -Infinity;
     while (!signal.aborted) {
       // Taken before the read, so that what is appended after the read is not missed.
@@ -162,8 +133,9 @@ export class SqliteLog implements EventLog {
       handedOutAt = performance.now();
       yield {
         records: found.rows.map(toRecord),
-        commit: async (settlements: readonly Settlement[]) => {
-          await this.#write({ kind: 'settle', consumer, from, to, settlements, settledAt: Date.now() });
+        commit: async (settlements: readonly Settlement[], attempts: readonly Attempt[]) => {
+          const settledAt = Date.now();
+          await this.#groups.run({ kind: 'settle', consumer, from, to, settlements, attempts, settledAt });
           position = to;
         },
       };
@@ -172,15 +144,128 @@ export class SqliteLog implements EventLog {
 
   async books(consumers: readonly string[]): Promise<Books> {
     const { books } = await this.#query<'books'>({ kind: 'books', consumers, now: Date.now() });
-    return { ...books, rejected: books.rejected + this.#rejected + this.#rejectedBeingWritten };
+    return { ...books, rejected: books.rejected + this.#groups.unwrittenRejected };
   }
 
   async latest(count: number, consumers: readonly string[]): Promise<readonly RecordSummary[]> {
     return (await this.#query<'latest'>({ kind: 'latest', count, consumers })).records;
   }
 
+  async since(
+    position: Position,
+    count: number,
+    consumers: readonly string[],
+  ): Promise<readonly RecordSummary[]> {
+    return (await this.#query<'since'>({ kind: 'since', after: Number(position), count, consumers })).records;
+  }
+
+  async journey(id: EventId, consumers: readonly string[]): Promise<Journey | undefined> {
+    const found = await this.#query<'journey'>({ kind: 'journey', eventId: id, consumers });
+    return found.record && { record: toRecord(found.record), consumers: found.consumers };
+  }
+
+  async deadLetters(
+    consumers: readonly string[],
+    filter: RecordFilter,
+    count: number,
+  ): Promise<readonly KeptDeadLetter[]> {
+    return (await this.#query<'dead-letters'>({ kind: 'dead-letters', consumers, filter, count }))
+      .deadLetters;
+  }
+
+  async countDeadLetters(consumers: readonly string[]): Promise<readonly DeadLetterCount[]> {
+    return (await this.#query<'dead-letter-counts'>({ kind: 'dead-letter-counts', consumers })).counts;
+  }
+
+  async discard(consumer: string, filter: RecordFilter, because: string): Promise<number> {
+    let discarded = 0;
+    for (;;) {
+      const limit = recordsPerStep;
+      const step = (await this.#groups.run({ kind: 'discard', consumer, filter, because, limit })) as number;
+      discarded += step;
+      if (step < limit) return discarded;
+    }
+  }
+
+  async countMatching(consumer: string, filter: RecordFilter): Promise<number> {
+    let total = 0;
+    let after = 0;
+    let end: number | undefined;
+    do {
+      const query = { kind: 'count-matching', consumer, filter, after, until: end } as const;
+      const { count, searchedTo, until } = await this.#query<'count-matching'>(query);
+      total += count;
+      after = searchedTo;
+      end = until;
+    } while (after < end);
+    return total;
+  }
+
+  async startReplay(request: ReplayRequest): Promise<Replay> {
+    const id = await this.#groups.run({ kind: 'start-replay', request, now: Date.now() });
+    const started = (await this.replays()).find((replay) => replay.id === id) as Replay;
+    this.#replayStarted.resolve(undefined);
+    this.#replayStarted = Promise.withResolvers<undefined>();
+    return started;
+  }
+
+  async stopReplay(id: ReplayId): Promise<boolean> {
+    return (await this.#endReplay(id, 'stopped')) === 1;
+  }
+
+  async replays(): Promise<readonly Replay[]> {
+    return (await this.#readReplays()).map(({ replay }) => replay);
+  }
+
+  async *replay(
+    consumer: string,
+    { maxRecords, maxCharacters }: ConsumeLimits,
+    signal: AbortSignal,
+  ): AsyncGenerator<ReplayedRecords> {
+    while (!signal.aborted) {
+      const started = this.#replayStarted.promise;
+      const next = (await this.#readReplays()).findLast(
+        ({ replay }) => replay.consumer === consumer && replay.state === 'running',
+      );
+      if (next === undefined) {
+        await until(started, signal);
+        continue;
+      }
+      const { replay, position: after, until: end } = next;
+      const { rows, searchedTo } = await this.#search(replay, after, end, maxRecords, maxCharacters, signal);
+      if (isAborted(signal)) return;
+      if (rows.length === 0) {
+        if (searchedTo >= end) await this.#endReplay(replay.id, 'done');
+        continue;
+      }
+      yield {
+        replay,
+        records: rows.map(toRecord),
+        commit: async (settlements: readonly Settlement[], attempts: readonly Attempt[]) => {
+          const to = searchedTo;
+          const settledAt = Date.now();
+          const settled = { consumer, replay: replay.id, to, settlements, attempts, settledAt };
+          await this.#groups.run({ kind: 'resettle', ...settled });
+        },
+      };
+    }
+  }
+
+  async prune(before: number, consumers: readonly string[], signal: AbortSignal): Promise<number> {
+    let pruned = 0;
+    while (!signal.aborted) {
+      const limit = recordsPerStep;
+      const step = (await this.#groups.run({ kind: 'prune', before, consumers, limit })) as number;
+      pruned += step;
+      if (step < limit) break;
+      await sleep(stepPauseMs, undefined, { signal }).catch(() => undefined);
+      await this.#giveWay(signal);
+    }
+    return pruned;
+  }
+
   isWritable(): boolean {
-    return this.#isWritable;
+    return this.#groups.isWritable;
   }
 
   close(): Promise<void> {
@@ -189,9 +274,7 @@ export class SqliteLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#rejectedTimer);
-    if (this.#rejected > 0) await this.#flushRejected().catch(() => undefined);
-    await this.#writing;
+    await this.#groups.close();
     await this.#reader.close();
     await this.#writer.close();
     releaseDirectory(this.#lock);
@@ -204,84 +287,31 @@ export class SqliteLog implements EventLog {
     }
   }
 
-  #write(operation: Operation): Promise<OperationResult> {
-    return new Promise((resolve, reject) => {
-      this.#waitingOperations.push({ operation, resolve, reject });
-      this.#writeSoon();
-    });
+  #endReplay(replay: ReplayId, state: 'done' | 'stopped') {
+    return this.#groups.run({ kind: 'end-replay', replay, state, now: Date.now() });
   }
 
-  #writeSoon(): void {
-    this.#writing ??= this.#writeGroups().finally(() => {
-      this.#writing = undefined;
-    });
-  }
-
-  async #writeGroups(): Promise<void> {
-    // The end of this turn of the event loop: every webhook that the sockets have ready joins the first group.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waitingAppends.length + this.#waitingOperations.length > 0) {
-      const appends = this.#waitingAppends;
-      const operations = this.#waitingOperations;
-      this.#waitingAppends = [];
-      this.#waitingOperations = [];
-      try {
-        const { stored, results } = await this.#writer.request(groupOf(appends, operations));
-        if (appends.length > 0) this.#isWritable = true;
-        appends.forEach(({ resolve }, index) => resolve(stored[index] === 1 ? 'stored' : 'duplicate'));
-        operations.forEach(({ resolve }, index) => resolve(results[index]));
-        if (stored.includes(1)) this.#announce();
-        // Only now that everybody has his answer: what fails from here on is no failed write.
-        if (!this.#isWritable) this.#isWritable = await this.#hasRoom();
-      } catch (cause) {
-        this.#isWritable = false;
-        // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
-        this.#flushRejectedSoon();
-        const error = new LogUnavailableError(`The log could not be written: ${(cause as Error).message}`, {
-          hint: hintFor(cause),
-          cause,
-        });
-        for (const { reject } of [...appends, ...operations]) reject(error);
-      }
+  /** The first records behind `after` that fit, piece by piece; none where nothing up to `end` does. */
+  async #search(
+    { consumer, filter }: Replay,
+    after: number,
+    end: number,
+    maxRecords: number,
+    maxCharacters: number,
+    signal: AbortSignal,
+  ): Promise<Pick<QueryResult & { kind: 'matching' }, 'rows' | 'searchedTo'>> {
+    let searchedTo = after;
+    while (searchedTo < end && !signal.aborted) {
+      const limits = { after: searchedTo, until: end, maxRecords, maxCharacters };
+      const found = await this.#query<'matching'>({ kind: 'matching', consumer, filter, ...limits });
+      if (found.rows.length > 0) return found;
+      searchedTo = found.searchedTo;
     }
+    return { rows: [], searchedTo };
   }
 
-  /** A write that adds no page may go through where the disk is full: room is what tells then. */
-  async #hasRoom(): Promise<boolean> {
-    const hasRoom = await statfs(this.#directory).then(
-      ({ bavail, bsize }) => bavail * bsize >= minRoomBytes,
-      () => false,
-    );
-    if (!hasRoom) this.#flushRejectedSoon();
-    return hasRoom;
-  }
-
-  /** Wakes the consumers that wait for records. */
-  #announce(): void {
-    this.#appended.resolve(undefined);
-    this.#appended = Promise.withResolvers<undefined>();
-  }
-
-  #flushRejectedSoon(): void {
-    this.#rejectedTimer ??= setTimeout(() => {
-      this.#rejectedTimer = undefined;
-      // A failure keeps the count and comes back here by way of #writeGroups.
-      this.#flushRejected().catch(() => undefined);
-    }, rejectedFlushMs).unref();
-  }
-
-  async #flushRejected(): Promise<void> {
-    const count = this.#rejected;
-    this.#rejected -= count;
-    this.#rejectedBeingWritten += count;
-    try {
-      await this.#write({ kind: 'reject', count });
-    } catch (error) {
-      this.#rejected += count;
-      throw error;
-    } finally {
-      this.#rejectedBeingWritten -= count;
-    }
+  async #readReplays(): Promise<readonly StoredReplay[]> {
+    return (await this.#query<'replays'>({ kind: 'replays' })).replays;
   }
 
   #readRecords(
@@ -303,18 +333,6 @@ export class SqliteLog implements EventLog {
       });
     }
   }
-}
-
-function groupOf(appends: readonly WaitingAppend[], operations: readonly WaitingOperation[]): Group {
-  return {
-    ids: appends.map(({ event }) => event.id),
-    types: appends.map(({ event }) => event.type),
-    tenantIds: appends.map(({ event }) => event.tenantId ?? null),
-    receivedAts: appends.map(({ event }) => event.receivedAt),
-    verifiedBys: appends.map(({ event }) => event.verifiedBy),
-    bodies: appends.map(({ event }) => event.body),
-    operations: operations.map(({ operation }) => operation),
-  };
 }
 
 function toRecord(row: RecordRow): LogRecord {

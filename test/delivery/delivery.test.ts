@@ -251,7 +251,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('dead letters are told once they are settled, and once only', async () => {
     await using opened = await openLog();
-    const log = new FaultyLog(opened.log, (commit) => commit === 1);
+    const log = withFaultyCommits(opened.log, (commit) => commit === 1);
     const destination = new ScriptedDestination();
     destination.answer = (batch) => batch.map((id) => (id === 'rejected' ? rejected : accepted));
     const told: (readonly DeadLetter[])[] = [];
@@ -412,7 +412,7 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
 
   test('is mapped again from its start where the log could not settle it, and has one outcome', async () => {
     await using opened = await openLog();
-    const log = new FaultyLog(opened.log, (commit) => commit === 1);
+    const log = withFaultyCommits(opened.log, (commit) => commit === 1);
     const destination = new ScriptedDestination();
     await appendEvents(opened.log, 1);
 
@@ -633,7 +633,7 @@ describe('a delivery that is stopped', { concurrency: 4, timeout: 30_000 }, () =
 describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
   test('makes delivery send again what it could not settle, and count it once', async () => {
     await using opened = await openLog();
-    const log = new FaultyLog(opened.log, (commit) => commit === 1);
+    const log = withFaultyCommits(opened.log, (commit) => commit === 1);
     const destination = new ScriptedDestination();
     const ids = await appendEvents(opened.log, 2);
 
@@ -651,7 +651,7 @@ describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('counts its attempts anew after each success', async () => {
     await using opened = await openLog();
-    const log = new FaultyLog(opened.log, (commit) => commit % 2 === 1);
+    const log = withFaultyCommits(opened.log, (commit) => commit % 2 === 1);
     const destination = new ScriptedDestination();
     await using running = run(log, destination);
     await running.delivery.start();
@@ -669,7 +669,7 @@ describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('is known as the fault until a settlement has reached it, however often messages were taken', async () => {
     await using opened = await openLog();
-    const log = new FaultyLog(opened.log, (commit) => commit <= 2);
+    const log = withFaultyCommits(opened.log, (commit) => commit <= 2);
     const destination = new ScriptedDestination();
     await appendEvents(opened.log, 1);
 
@@ -755,58 +755,27 @@ class ScriptedDestination implements Destination<string> {
   }
 }
 
-/** A log whose commits fail where the test says so, counted from 1. */
-class FaultyLog implements EventLog {
-  readonly #log: EventLog;
-  readonly #failsAt: (commit: number) => boolean;
-  #commits = 0;
-
-  constructor(log: EventLog, failsAt: (commit: number) => boolean) {
-    this.#log = log;
-    this.#failsAt = failsAt;
-  }
-
-  async *consume(
-    consumer: string,
-    limits: ConsumeLimits,
-    signal: AbortSignal,
-  ): AsyncGenerator<ConsumedRecords> {
-    for await (const handedOut of this.#log.consume(consumer, limits, signal)) {
-      yield {
-        records: handedOut.records,
-        commit: async (settlements) => {
-          if (this.#failsAt(++this.#commits)) {
-            throw new LogUnavailableError('The log could not be written', { hint: 'Make room' });
-          }
-          await handedOut.commit(settlements);
-        },
+/** A log whose commits fail where the test says so, counted from 1; in all else the log that it is given. */
+function withFaultyCommits(log: EventLog, failsAt: (commit: number) => boolean): EventLog {
+  let commits = 0;
+  async function* consume(consumer: string, limits: ConsumeLimits, signal: AbortSignal) {
+    for await (const handedOut of log.consume(consumer, limits, signal)) {
+      const commit: ConsumedRecords['commit'] = async (settlements, attempts) => {
+        if (failsAt(++commits)) {
+          throw new LogUnavailableError('The log could not be written', { hint: 'Make room' });
+        }
+        await handedOut.commit(settlements, attempts);
       };
+      yield { records: handedOut.records, commit };
     }
   }
-
-  append(event: ReceivedEvent) {
-    return this.#log.append(event);
-  }
-
-  countRejected(): void {
-    this.#log.countRejected();
-  }
-
-  books(consumers: readonly string[]) {
-    return this.#log.books(consumers);
-  }
-
-  latest(count: number, consumers: readonly string[]) {
-    return this.#log.latest(count, consumers);
-  }
-
-  isWritable(): boolean {
-    return this.#log.isWritable();
-  }
-
-  close(): Promise<void> {
-    return this.#log.close();
-  }
+  return new Proxy(log, {
+    get(target, key) {
+      if (key === 'consume') return consume;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 const loginMapping: Mapping = (body) => {

@@ -422,6 +422,7 @@ function describeBooks(open: OpenLog): void {
       const handedOut = await consuming.next();
       await handedOut.commit(
         handedOut.records.map(({ position }) => ({ position, outcome: 'dead', deadLetters })),
+        [],
       );
     }
 
@@ -438,6 +439,7 @@ function describeBooks(open: OpenLog): void {
 
     await handedOut.commit(
       handedOut.records.map(({ position }) => ({ position, outcome: 'dead', deadLetters })),
+      [],
     );
 
     await assertBooks(opened.log, { segment: { pending: 0, delivered: 0, filtered: 0, dead: 1 } });
@@ -772,7 +774,7 @@ export async function settle(
     if (outcome !== 'dead') return { position, outcome };
     return { position, outcome, deadLetters: [makeDeadLetter({ messageId: `m-${id}` })] };
   });
-  await handedOut.commit(settlements);
+  await handedOut.commit(settlements, []);
 }
 
 /** Consumes and commits until this many records have come. */

@@ -96,7 +96,7 @@ describe('a folder that cannot be used', () => {
     await opened.log.append(makeEvent({ id: eventId('1') }));
     await opened.log.close();
     const file = join(opened.directory, 'log.sqlite');
-    setSchemaVersion(file, 1_000);
+    const version = setSchemaVersion(file, 1_000);
 
     await assert
       .rejects(open(opened.directory), (error: unknown) => {
@@ -110,7 +110,7 @@ describe('a folder that cannot be used', () => {
         return true;
       })
       .finally(async () => {
-        setSchemaVersion(file, 1);
+        setSchemaVersion(file, version);
         await opened.reopen();
       });
     assert.deepEqual(await idsOf(opened.log, 1), ['1']);
@@ -137,10 +137,15 @@ describe('a folder that cannot be used', () => {
     assert.equal(await opened.log.append(makeEvent()), 'stored');
   });
 
-  function setSchemaVersion(file: string, version: number): void {
+  /** Answers the version before. */
+  function setSchemaVersion(file: string, version: number): number {
     const database = new DatabaseSync(file);
+    const { user_version: before } = database.prepare('pragma user_version').get() as {
+      user_version: number;
+    };
     database.exec(`pragma user_version = ${version}`);
     database.close();
+    return before;
   }
 });
 

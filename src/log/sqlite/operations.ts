@@ -1,24 +1,73 @@
 // What the main thread asks of the two threads that have the log's file open. Positions are plain numbers in here.
 
-import type { Books, RecordSummary, Settlement } from '../log.ts';
+import type {
+  Attempt,
+  Books,
+  ConsumerJourney,
+  DeadLetterCount,
+  KeptDeadLetter,
+  RecordFilter,
+  RecordSummary,
+  Replay,
+  ReplayRequest,
+  Settlement,
+} from '../log.ts';
 
-export interface SettleOperation {
-  readonly kind: 'settle';
+interface SettleCommon {
   readonly consumer: string;
+  readonly settlements: readonly Settlement[];
+  readonly attempts: readonly Attempt[];
+  readonly settledAt: number;
+}
+
+export interface SettleOperation extends SettleCommon {
+  readonly kind: 'settle';
   /** Where the consumer must stand, and where it stands afterwards. */
   readonly from: number;
   readonly to: number;
-  readonly settlements: readonly Settlement[];
-  readonly settledAt: number;
+}
+
+/** New outcomes in place of old ones, by a replay that then stands at `to`. */
+export interface ResettleOperation extends SettleCommon {
+  readonly kind: 'resettle';
+  readonly replay: number;
+  readonly to: number;
+}
+
+export interface DiscardOperation {
+  readonly kind: 'discard';
+  readonly consumer: string;
+  readonly filter: RecordFilter;
+  readonly because: string;
+  /** Records at most. */
+  readonly limit: number;
+}
+
+export interface PruneOperation {
+  readonly kind: 'prune';
+  readonly before: number;
+  readonly consumers: readonly string[];
+  /** Records at most. */
+  readonly limit: number;
 }
 
 /** One write that is no append. */
 export type Operation =
   | SettleOperation
+  | ResettleOperation
+  | DiscardOperation
+  | PruneOperation
   | { readonly kind: 'register'; readonly consumer: string }
-  | { readonly kind: 'reject'; readonly count: number };
+  | { readonly kind: 'reject'; readonly count: number }
+  | { readonly kind: 'start-replay'; readonly request: ReplayRequest; readonly now: number }
+  | {
+      readonly kind: 'end-replay';
+      readonly replay: number;
+      readonly state: 'done' | 'stopped';
+      readonly now: number;
+    };
 
-/** The position, for a registration. */
+/** What an operation comes back with: a position, the number of an id, or of records. */
 export type OperationResult = number | undefined;
 
 /**
@@ -53,6 +102,11 @@ export interface RecordRow {
   readonly body: string;
 }
 
+/** A record found by a filter. */
+export interface FoundRow extends RecordRow {
+  readonly outcome: string;
+}
+
 /** One read, and what it comes back with. */
 export type Query =
   | {
@@ -62,9 +116,63 @@ export type Query =
       readonly maxCharacters: number;
     }
   | { readonly kind: 'books'; readonly consumers: readonly string[]; readonly now: number }
-  | { readonly kind: 'latest'; readonly count: number; readonly consumers: readonly string[] };
+  | { readonly kind: 'latest'; readonly count: number; readonly consumers: readonly string[] }
+  | {
+      readonly kind: 'since';
+      readonly after: number;
+      readonly count: number;
+      readonly consumers: readonly string[];
+    }
+  | { readonly kind: 'journey'; readonly eventId: string; readonly consumers: readonly string[] }
+  | {
+      readonly kind: 'dead-letters';
+      readonly consumers: readonly string[];
+      readonly filter: RecordFilter;
+      readonly count: number;
+    }
+  | { readonly kind: 'dead-letter-counts'; readonly consumers: readonly string[] }
+  | { readonly kind: 'replays' }
+  | {
+      readonly kind: 'matching';
+      readonly consumer: string;
+      readonly filter: RecordFilter;
+      readonly after: number;
+      readonly until: number;
+      readonly maxRecords: number;
+      readonly maxCharacters: number;
+    }
+  | {
+      readonly kind: 'count-matching';
+      readonly consumer: string;
+      readonly filter: RecordFilter;
+      readonly after: number;
+      readonly until: number | undefined;
+    };
+
+export interface StoredReplay {
+  readonly replay: Replay;
+  /** Up to which it has settled records again, and the last one that it may come to. */
+  readonly position: number;
+  readonly until: number;
+}
 
 export type QueryResult =
   | { readonly kind: 'records'; readonly rows: readonly RecordRow[]; readonly isFull: boolean }
   | { readonly kind: 'books'; readonly books: Books }
-  | { readonly kind: 'latest'; readonly records: readonly RecordSummary[] };
+  | { readonly kind: 'latest' | 'since'; readonly records: readonly RecordSummary[] }
+  | {
+      readonly kind: 'journey';
+      readonly record: RecordRow | undefined;
+      readonly consumers: Readonly<Record<string, ConsumerJourney>>;
+    }
+  | { readonly kind: 'dead-letters'; readonly deadLetters: readonly KeptDeadLetter[] }
+  | { readonly kind: 'dead-letter-counts'; readonly counts: readonly DeadLetterCount[] }
+  | { readonly kind: 'replays'; readonly replays: readonly StoredReplay[] }
+  /** `searchedTo`: no record up to there is left to find. */
+  | { readonly kind: 'matching'; readonly rows: readonly RecordRow[]; readonly searchedTo: number }
+  | {
+      readonly kind: 'count-matching';
+      readonly count: number;
+      readonly searchedTo: number;
+      readonly until: number;
+    };

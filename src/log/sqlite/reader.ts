@@ -2,8 +2,20 @@
 // open would keep the write-ahead log from being reset.
 
 import type { EventId } from '../../fusionauth/event.ts';
-import type { ConsumerBooks, Outcome, Position, RecordSummary } from '../log.ts';
-import type { Query, QueryResult, RecordRow } from './operations.ts';
+import type {
+  ConsumerBooks,
+  ConsumerJourney,
+  DeadLetterCount,
+  KeptDeadLetter,
+  Outcome,
+  Position,
+  RecordFilter,
+  RecordSummary,
+  Replay,
+  ReplayId,
+} from '../log.ts';
+import { conditionOf, isIndexed } from './filter.ts';
+import type { Query, QueryResult, RecordRow, StoredReplay } from './operations.ts';
 import { openForReading } from './schema.ts';
 import { serveRequests, workerOptions } from './worker-rpc.ts';
 
@@ -16,8 +28,29 @@ const statements = {
   latest: database.prepare(
     `select position, event_id, type, tenant_id, received_at, verified_by from records order by position desc limit ?`,
   ),
-  outcome: database.prepare('select outcome from outcomes where consumer = ? and position = ?'),
+  since: database.prepare(
+    `select position, event_id, type, tenant_id, received_at, verified_by from records where position > ? order by position limit ?`,
+  ),
+  outcome: database.prepare('select outcome, settled_at from outcomes where consumer = ? and position = ?'),
+  record: database.prepare('select * from records where event_id = ?'),
+  deadLetters: database.prepare(
+    `select message_id, reason, detail, message, discarded_because from dead_letters
+     where consumer = ? and position = ? order by number`,
+  ),
+  attempts: database.prepare(
+    `select * from attempts where consumer = ? and last >= ? and first <= ? order by started_at, id`,
+  ),
+  deadLetterCounts: database.prepare(
+    `select reason, count(*) as dead_letters, count(distinct position) as records,
+            min(settled_at) as oldest_at, max(settled_at) as newest_at
+     from dead_letters where consumer = ? and discarded_because is null group by reason order by reason`,
+  ),
+  replays: database.prepare('select * from replays order by id desc'),
+  position: database.prepare('select position from consumers where name = ?'),
 };
+
+/** A search through bodies reads this many records at a time, so that other readers wait for no longer than that. */
+const searchedAtOnce = 5_000;
 
 serveRequests<Query, QueryResult>(answer, () => database.close());
 
@@ -28,23 +61,52 @@ function answer(query: Query): QueryResult {
     case 'books':
       return inOneSnapshot(() => readBooks(query.consumers, query.now));
     case 'latest':
-      return inOneSnapshot(() => readLatest(query.count, query.consumers));
+      return inOneSnapshot(() => ({
+        kind: 'latest',
+        records: summaries(statements.latest.all(query.count), query.consumers),
+      }));
+    case 'since':
+      return inOneSnapshot(() => ({
+        kind: 'since',
+        records: summaries(statements.since.all(query.after, query.count), query.consumers),
+      }));
+    case 'journey':
+      return inOneSnapshot(() => readJourney(query.eventId, query.consumers));
+    case 'dead-letters':
+      return {
+        kind: 'dead-letters',
+        deadLetters: readDeadLetters(query.consumers, query.filter, query.count),
+      };
+    case 'dead-letter-counts':
+      return { kind: 'dead-letter-counts', counts: query.consumers.flatMap(countDeadLetters) };
+    case 'replays':
+      return { kind: 'replays', replays: readReplays() };
+    case 'matching':
+      return readMatching(query);
+    case 'count-matching':
+      return inOneSnapshot(() => countMatching(query));
   }
 }
 
 function readRecords(after: number, maxRecords: number, maxCharacters: number): QueryResult {
+  const found = statements.records.iterate(after, maxRecords) as Iterable<unknown> as Iterable<RecordRow>;
+  return { kind: 'records', ...takeRows(found, maxRecords, maxCharacters) };
+}
+
+/** As many rows as the limits allow, one at least; `isFull` where there may be more. */
+function takeRows(
+  found: Iterable<RecordRow>,
+  maxRecords: number,
+  maxCharacters: number,
+): { rows: readonly RecordRow[]; isFull: boolean } {
   const rows: RecordRow[] = [];
   let characters = 0;
-  for (const row of statements.records.iterate(
-    after,
-    maxRecords,
-  ) as Iterable<unknown> as Iterable<RecordRow>) {
-    if (rows.length > 0 && characters + row.body.length > maxCharacters)
-      return { kind: 'records', rows, isFull: true };
+  for (const row of found) {
+    if (rows.length > 0 && characters + row.body.length > maxCharacters) return { rows, isFull: true };
     rows.push(row);
     characters += row.body.length;
   }
-  return { kind: 'records', rows, isFull: rows.length === maxRecords };
+  return { rows, isFull: rows.length === maxRecords };
 }
 
 function readBooks(consumers: readonly string[], now: number): QueryResult {
@@ -81,23 +143,196 @@ function consumerBooks(name: string, stored: number, now: number): ConsumerBooks
   };
 }
 
-function readLatest(count: number, consumers: readonly string[]): QueryResult {
-  const rows = statements.latest.all(count) as unknown as Omit<RecordRow, 'body'>[];
-  const records = rows.map((row): RecordSummary => {
-    const outcomeAt = (consumer: string) =>
-      (statements.outcome.get(consumer, row.position) as { outcome: Outcome } | undefined)?.outcome ??
-      'pending';
-    return {
+function summaries(rows: unknown, consumers: readonly string[]): readonly RecordSummary[] {
+  return (rows as Omit<RecordRow, 'body'>[]).map((row) => ({
+    position: String(row.position) as Position,
+    id: row.event_id as EventId,
+    type: row.type,
+    tenantId: row.tenant_id,
+    receivedAt: row.received_at,
+    verifiedBy: row.verified_by,
+    outcomes: Object.fromEntries(
+      consumers.map((consumer) => [consumer, outcomeOf(consumer, row.position).outcome]),
+    ),
+  }));
+}
+
+function outcomeOf(consumer: string, position: number): { outcome: Outcome; settledAt: number | undefined } {
+  const row = statements.outcome.get(consumer, position) as
+    { outcome: Outcome; settled_at: number } | undefined;
+  return { outcome: row?.outcome ?? 'pending', settledAt: row?.settled_at };
+}
+
+function readJourney(eventId: string, consumers: readonly string[]): QueryResult {
+  const record = statements.record.get(eventId) as unknown as RecordRow | undefined;
+  if (record === undefined) return { kind: 'journey', record, consumers: {} };
+  const entries = consumers.map((name): [string, ConsumerJourney] => [
+    name,
+    consumerJourney(name, record.position),
+  ]);
+  return { kind: 'journey', record, consumers: Object.fromEntries(entries) };
+}
+
+interface DeadLetterRow {
+  readonly message_id: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly message: string;
+  readonly discarded_because: string | null;
+}
+
+interface AttemptRow {
+  readonly first: number;
+  readonly last: number;
+  readonly messages: number;
+  readonly count: number;
+  readonly started_at: number;
+  readonly ended_at: number;
+  readonly succeeded: number;
+  readonly answer: string;
+}
+
+function consumerJourney(consumer: string, position: number): ConsumerJourney {
+  const deadLetters = statements.deadLetters.all(consumer, position) as unknown as DeadLetterRow[];
+  const attempts = statements.attempts.all(consumer, position, position) as unknown as AttemptRow[];
+  return {
+    ...outcomeOf(consumer, position),
+    discardedBecause: deadLetters[0]?.discarded_because ?? undefined,
+    deadLetters: deadLetters.map(toDeadLetter),
+    attempts: attempts.map((row) => ({
+      first: String(row.first) as Position,
+      last: String(row.last) as Position,
+      messages: row.messages,
+      count: row.count,
+      startedAt: row.started_at,
+      endedAt: row.ended_at,
+      succeeded: row.succeeded === 1,
+      answer: row.answer,
+    })),
+  };
+}
+
+function toDeadLetter({ message_id, reason, detail, message }: DeadLetterRow) {
+  return { messageId: message_id, reason, detail, message };
+}
+
+function readDeadLetters(
+  consumers: readonly string[],
+  filter: RecordFilter,
+  count: number,
+): readonly KeptDeadLetter[] {
+  const found = consumers.flatMap((consumer) => {
+    const { sql, values } = conditionOf(consumer, { ...filter, outcome: 'dead' });
+    const rows = database
+      .prepare(
+        `select d.message_id, d.reason, d.detail, d.message, d.settled_at, r.position, r.event_id, r.type, r.received_at
+         from records r
+         join outcomes o on o.consumer = ? and o.position = r.position
+         join dead_letters d on d.consumer = o.consumer and d.position = o.position
+         where d.discarded_because is null ${sql} ${filter.reason === undefined ? '' : 'and d.reason = ?'}
+         order by d.settled_at desc, d.position desc, d.number limit ?`,
+      )
+      .all(consumer, ...values, ...(filter.reason === undefined ? [] : [filter.reason]), count);
+    return (rows as unknown as (DeadLetterRow & RecordRow & { settled_at: number })[]).map((row) => ({
+      ...toDeadLetter(row),
+      consumer,
       position: String(row.position) as Position,
-      id: row.event_id as EventId,
+      eventId: row.event_id as EventId,
       type: row.type,
-      tenantId: row.tenant_id,
       receivedAt: row.received_at,
-      verifiedBy: row.verified_by,
-      outcomes: Object.fromEntries(consumers.map((consumer) => [consumer, outcomeAt(consumer)])),
-    };
+      settledAt: row.settled_at,
+    }));
   });
-  return { kind: 'latest', records };
+  return found.sort((a, b) => b.settledAt - a.settledAt).slice(0, count);
+}
+
+function countDeadLetters(consumer: string): DeadLetterCount[] {
+  const rows = statements.deadLetterCounts.all(consumer) as unknown as {
+    reason: string;
+    dead_letters: number;
+    records: number;
+    oldest_at: number;
+    newest_at: number;
+  }[];
+  return rows.map(({ reason, dead_letters, records, oldest_at, newest_at }) => ({
+    consumer,
+    reason,
+    deadLetters: dead_letters,
+    records,
+    oldestAt: oldest_at,
+    newestAt: newest_at,
+  }));
+}
+
+interface ReplayRow {
+  readonly id: number;
+  readonly consumer: string;
+  readonly filter: string;
+  readonly as_new: number;
+  readonly per_second: number;
+  readonly state: Replay['state'];
+  readonly position: number;
+  readonly until: number;
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly dead: number;
+  readonly created_at: number;
+  readonly ended_at: number | null;
+}
+
+function readReplays(): readonly StoredReplay[] {
+  return (statements.replays.all() as unknown as ReplayRow[]).map((row) => ({
+    replay: {
+      id: row.id as ReplayId,
+      consumer: row.consumer,
+      filter: JSON.parse(row.filter) as RecordFilter,
+      asNew: row.as_new === 1,
+      perSecond: row.per_second,
+      state: row.state,
+      idSuffix: row.as_new === 1 ? `-r${row.id}` : '',
+      delivered: row.delivered,
+      filtered: row.filtered,
+      dead: row.dead,
+      createdAt: row.created_at,
+      endedAt: row.ended_at ?? undefined,
+    },
+    position: row.position,
+    until: row.until,
+  }));
+}
+
+/** One piece of a search: records behind `after` that fit, in order, at most up to `until`. */
+function readMatching({
+  consumer,
+  filter,
+  after,
+  until,
+  maxRecords,
+  maxCharacters,
+}: Query & { kind: 'matching' }): QueryResult {
+  const to = isIndexed(filter) ? until : Math.min(until, after + searchedAtOnce);
+  const { sql, values } = conditionOf(consumer, filter);
+  const found = database
+    .prepare(
+      `select r.* from records r join outcomes o on o.consumer = ? and o.position = r.position
+       where r.position > ? and r.position <= ? ${sql} order by r.position limit ?`,
+    )
+    .iterate(consumer, after, to, ...values, maxRecords) as Iterable<unknown> as Iterable<RecordRow>;
+  const { rows, isFull } = takeRows(found, maxRecords, maxCharacters);
+  return { kind: 'matching', rows, searchedTo: isFull ? (rows.at(-1)?.position ?? to) : to };
+}
+
+function countMatching({ consumer, filter, after, until }: Query & { kind: 'count-matching' }): QueryResult {
+  const end = until ?? (statements.position.get(consumer) as { position: number } | undefined)?.position ?? 0;
+  const to = isIndexed(filter) ? end : Math.min(end, after + searchedAtOnce);
+  const { sql, values } = conditionOf(consumer, filter);
+  const { count } = database
+    .prepare(
+      `select count(*) as count from records r join outcomes o on o.consumer = ? and o.position = r.position
+       where r.position > ? and r.position <= ? ${sql}`,
+    )
+    .get(consumer, after, to, ...values) as { count: number };
+  return { kind: 'count-matching', count, searchedTo: to, until: end };
 }
 
 /** Several statements that must see the same state of the log. */

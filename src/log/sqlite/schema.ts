@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 const schema = `
   create table records (
@@ -53,8 +53,53 @@ const schema = `
     primary key (consumer, position, number)
   ) strict, without rowid;
 
-  pragma user_version = ${schemaVersion};
+  pragma user_version = 1;
 `;
+
+/** From each version to the next; a new log goes through all of them. */
+const migrations: readonly string[] = [
+  schema,
+  `
+  -- Records that were removed because they were settled and old.
+  alter table books add column pruned integer not null default 0;
+
+  -- Why a person made a dead record a filtered one; null while it is dead.
+  alter table dead_letters add column discarded_because text;
+
+  -- Attempts to send messages of the records from "first" to "last"; "count" equal ones in a row.
+  create table attempts (
+    id integer primary key,
+    consumer text not null,
+    first integer not null,
+    last integer not null,
+    messages integer not null,
+    count integer not null,
+    started_at integer not null,
+    ended_at integer not null,
+    succeeded integer not null,
+    answer text not null
+  ) strict;
+  create index attempts_by_record on attempts (consumer, last);
+
+  create table replays (
+    id integer primary key,
+    consumer text not null,
+    filter text not null, -- JSON
+    as_new integer not null,
+    per_second real not null,
+    state text not null check (state in ('running', 'done', 'stopped')),
+    position integer not null, -- up to which it has settled records again
+    until integer not null, -- the last position that it may come to
+    delivered integer not null,
+    filtered integer not null,
+    dead integer not null,
+    created_at integer not null,
+    ended_at integer
+  ) strict;
+
+  pragma user_version = 2;
+  `,
+];
 
 /** The log was written by a version of the bridge that knows more than this one. */
 export class NewerLogError extends Error {
@@ -69,7 +114,9 @@ export class NewerLogError extends Error {
 /** The one connection that writes; makes the tables where there are none. */
 export function openForWriting(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000 });
+  // The first only counts in a file that has no table yet; space of an older one is used again, but not given back.
   database.exec(`
+    pragma auto_vacuum = incremental;
     pragma journal_mode = wal;
     pragma synchronous = full;
     pragma wal_autocheckpoint = 4000;
@@ -81,7 +128,7 @@ export function openForWriting(file: string): DatabaseSync {
     database.close();
     throw new NewerLogError(version);
   }
-  if (version === 0) database.exec(`begin immediate; ${schema} commit;`);
+  for (const migration of migrations.slice(version)) database.exec(`begin immediate; ${migration} commit;`);
   return database;
 }
 

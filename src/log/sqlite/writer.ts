@@ -6,7 +6,18 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { openForWriting } from './schema.ts';
-import type { Group, GroupResult, OperationResult, SettleOperation } from './operations.ts';
+import { conditionOf } from './filter.ts';
+import type {
+  DiscardOperation,
+  Group,
+  GroupResult,
+  Operation,
+  OperationResult,
+  PruneOperation,
+  ResettleOperation,
+  SettleOperation,
+} from './operations.ts';
+import type { Attempt, ReplayRequest, SettledOutcome, Settlement } from '../log.ts';
 import { errcodeOf, serveRequests, workerOptions } from './worker-rpc.ts';
 
 const { file } = workerOptions<{ file: string }>();
@@ -26,12 +37,39 @@ const sql = {
   // A duplicate may also lie among the records of the same group: `changes` tells in both cases.
   count:
     'update books set received = received + ?, duplicates = duplicates + ?, stored = stored + ?, rejected = rejected + ?',
-  register: 'insert into consumers values (?, 0, 0, 0, 0) on conflict (name) do nothing',
+  // A destination that is new to a log from which old records were removed begins at the first that is left.
+  register: `insert into consumers
+             select ?, (select coalesce(min(position), 1) - 1 from records), 0, pruned, 0 from books where true
+             on conflict (name) do nothing`,
   position: 'select position from consumers where name = ?',
   outcome: 'insert into outcomes values (?, ?, ?, ?)',
-  deadLetter: 'insert into dead_letters values (?, ?, ?, ?, ?, ?, ?, ?)',
+  deadLetter: 'insert into dead_letters values (?, ?, ?, ?, ?, ?, ?, ?, null)',
+  attempt: `insert into attempts (consumer, first, last, messages, count, started_at, ended_at, succeeded, answer)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   settle: `update consumers set position = ?, delivered = delivered + ?, filtered = filtered + ?, dead = dead + ?
            where name = ? and position = ?`,
+  outcomeAt: 'select outcome from outcomes where consumer = ? and position = ?',
+  changeOutcome: 'update outcomes set outcome = ?, settled_at = ? where consumer = ? and position = ?',
+  dropDeadLetters: 'delete from dead_letters where consumer = ? and position = ?',
+  move: `update consumers set delivered = delivered + ?, filtered = filtered + ?, dead = dead + ? where name = ?`,
+  startReplay: `insert into replays (consumer, filter, as_new, per_second, state, position, until, delivered, filtered, dead, created_at)
+                values (?, ?, ?, ?, 'running', 0, coalesce((select position from consumers where name = ?), 0), 0, 0, 0, ?)`,
+  advanceReplay: `update replays set position = ?, delivered = delivered + ?, filtered = filtered + ?, dead = dead + ?
+                  where id = ? and state = 'running'`,
+  endReplay: `update replays set state = ?, ended_at = ? where id = ? and state = 'running'`,
+  discardDeadLetters: 'update dead_letters set discarded_because = ? where consumer = ? and position = ?',
+  settledByAll: `select coalesce(min(position), 0) as position from consumers where name in (select value from json_each(?))`,
+  prunable: `select position from records r where position <= ? and received_at < ? and not exists (
+               select 1 from dead_letters d where d.consumer in (select value from json_each(?))
+                 and d.position = r.position and d.discarded_because is null)
+             order by position limit ?`,
+  dropRecord: 'delete from records where position = ?',
+  dropOutcomes: 'delete from outcomes where consumer in (select name from consumers) and position = ?',
+  dropAllDeadLetters:
+    'delete from dead_letters where consumer in (select name from consumers) and position = ?',
+  dropAttempts: `delete from attempts where consumer in (select name from consumers)
+                 and last < (select coalesce(min(position), 1) from records)`,
+  countPruned: 'update books set pruned = pruned + ?',
 } as const;
 
 /** Opened by the first group, so that its fault is the answer to it. */
@@ -75,17 +113,10 @@ function runGroup(connection: Connection, group: Group): GroupResult {
   // A rejection of none counts too: it is how the main thread tries whether the disk takes writes again.
   let countsChanged = stored.length > 0;
   const results = group.operations.map((operation): OperationResult => {
-    switch (operation.kind) {
-      case 'reject':
-        rejected += operation.count;
-        countsChanged = true;
-        return undefined;
-      case 'register':
-        return register(connection, operation.consumer);
-      case 'settle':
-        settle(connection, operation);
-        return undefined;
-    }
+    if (operation.kind !== 'reject') return runOperation(connection, operation);
+    rejected += operation.count;
+    countsChanged = true;
+    return undefined;
   });
   if (countsChanged) {
     connection.statements.count.run(stored.length, stored.length - appended, appended, rejected);
@@ -112,28 +143,164 @@ function appendEvents(connection: Connection, group: Group): Uint8Array {
   return stored;
 }
 
+function runOperation(
+  connection: Connection,
+  operation: Exclude<Operation, { kind: 'reject' }>,
+): OperationResult {
+  switch (operation.kind) {
+    case 'register':
+      return register(connection, operation.consumer);
+    case 'settle':
+      settle(connection, operation);
+      return undefined;
+    case 'resettle':
+      resettle(connection, operation);
+      return undefined;
+    case 'discard':
+      return discard(connection, operation);
+    case 'prune':
+      return prune(connection, operation);
+    case 'start-replay':
+      return startReplay(connection, operation.request, operation.now);
+    case 'end-replay':
+      return Number(
+        connection.statements.endReplay.run(operation.state, operation.now, operation.replay).changes,
+      );
+  }
+}
+
 function register({ statements }: Connection, consumer: string): number {
   statements.register.run(consumer);
   return (statements.position.get(consumer) as { position: number }).position;
 }
 
+type Sums = Record<SettledOutcome, number>;
+
 function settle(
   { statements }: Connection,
-  { consumer, from, to, settlements, settledAt }: SettleOperation,
+  { consumer, from, to, settlements, attempts, settledAt }: SettleOperation,
 ): void {
-  const sums = { delivered: 0, filtered: 0, dead: 0 };
+  const sums: Sums = { delivered: 0, filtered: 0, dead: 0 };
   for (const settlement of settlements) {
     sums[settlement.outcome]++;
-    const position = Number(settlement.position);
-    statements.outcome.run(consumer, position, settlement.outcome, settledAt);
-    if (settlement.outcome !== 'dead') continue;
-    for (const [number, { messageId, reason, detail, message }] of settlement.deadLetters.entries()) {
-      statements.deadLetter.run(consumer, position, number, messageId, reason, detail, message, settledAt);
-    }
+    statements.outcome.run(consumer, Number(settlement.position), settlement.outcome, settledAt);
+    keepDeadLetters(statements, consumer, settlement, settledAt);
   }
+  keepAttempts(statements, consumer, attempts);
   const { changes } = statements.settle.run(to, sums.delivered, sums.filtered, sums.dead, consumer, from);
   if (changes !== 1)
     throw new Error(`Consumer ${consumer} is not at ${from}: its records were settled already`);
+}
+
+/** Does nothing for a replay that was stopped meanwhile, nor for a record that was removed. */
+function resettle(
+  { statements }: Connection,
+  { consumer, replay, to, settlements, attempts, settledAt }: ResettleOperation,
+): void {
+  const now: Sums = { delivered: 0, filtered: 0, dead: 0 };
+  for (const { outcome } of settlements) now[outcome]++;
+  const { changes } = statements.advanceReplay.run(to, now.delivered, now.filtered, now.dead, replay);
+  if (changes === 0) return;
+  const moved: Sums = { delivered: 0, filtered: 0, dead: 0 };
+  for (const settlement of settlements) {
+    const position = Number(settlement.position);
+    const before = statements.outcomeAt.get(consumer, position) as { outcome: SettledOutcome } | undefined;
+    if (before === undefined) continue;
+    moved[before.outcome]--;
+    moved[settlement.outcome]++;
+    statements.changeOutcome.run(settlement.outcome, settledAt, consumer, position);
+    statements.dropDeadLetters.run(consumer, position);
+    keepDeadLetters(statements, consumer, settlement, settledAt);
+  }
+  statements.move.run(moved.delivered, moved.filtered, moved.dead, consumer);
+  keepAttempts(statements, consumer, attempts);
+}
+
+function keepDeadLetters(
+  statements: Connection['statements'],
+  consumer: string,
+  settlement: Settlement,
+  settledAt: number,
+): void {
+  if (settlement.outcome !== 'dead') return;
+  const position = Number(settlement.position);
+  for (const [number, { messageId, reason, detail, message }] of settlement.deadLetters.entries()) {
+    statements.deadLetter.run(consumer, position, number, messageId, reason, detail, message, settledAt);
+  }
+}
+
+function keepAttempts(
+  statements: Connection['statements'],
+  consumer: string,
+  attempts: readonly Attempt[],
+): void {
+  for (const { first, last, messages, count, startedAt, endedAt, succeeded, answer } of attempts) {
+    statements.attempt.run(
+      consumer,
+      Number(first),
+      Number(last),
+      messages,
+      count,
+      startedAt,
+      endedAt,
+      succeeded ? 1 : 0,
+      answer,
+    );
+  }
+}
+
+/** Resolves to the number of records; fewer than the limit when none is left. */
+function discard(
+  { database, statements }: Connection,
+  { consumer, filter, because, limit }: DiscardOperation,
+): number {
+  const { sql: condition, values } = conditionOf(consumer, { ...filter, outcome: 'dead' });
+  const found = database
+    .prepare(
+      `select r.position from records r join outcomes o on o.consumer = ? and o.position = r.position
+       where true ${condition} order by r.position limit ?`,
+    )
+    .all(consumer, ...values, limit) as { position: number }[];
+  for (const { position } of found) {
+    statements.changeOutcome.run('filtered', Date.now(), consumer, position);
+    statements.discardDeadLetters.run(because, consumer, position);
+  }
+  statements.move.run(0, found.length, -found.length, consumer);
+  return found.length;
+}
+
+function startReplay(
+  { statements }: Connection,
+  { consumer, filter, asNew, perSecond }: ReplayRequest,
+  now: number,
+): number {
+  const { lastInsertRowid } = statements.startReplay.run(
+    consumer,
+    JSON.stringify(filter),
+    asNew ? 1 : 0,
+    perSecond,
+    consumer,
+    now,
+  );
+  return Number(lastInsertRowid);
+}
+
+/** Resolves to the number of records removed; fewer than the limit when no more are old enough. */
+function prune({ database, statements }: Connection, { before, consumers, limit }: PruneOperation): number {
+  const names = JSON.stringify(consumers);
+  const { position: settled } = statements.settledByAll.get(names) as { position: number };
+  const found = statements.prunable.all(settled, before, names, limit) as { position: number }[];
+  for (const { position } of found) {
+    statements.dropRecord.run(position);
+    statements.dropOutcomes.run(position);
+    statements.dropAllDeadLetters.run(position);
+  }
+  if (found.length === 0) return 0;
+  statements.dropAttempts.run();
+  statements.countPruned.run(found.length);
+  // As many pages as those records may have filled, so that one step is as short as the next.
+  database.exec(`pragma incremental_vacuum(${found.length * 2})`);
+  return found.length;
 }
 
 function rollBack(database: DatabaseSync): void {
