@@ -3,10 +3,12 @@
 import { writeFileSync } from 'node:fs';
 import { settings } from '../src/config/settings.ts';
 import type { Setting } from '../src/config/settings.ts';
+import { eventsPage } from './events-page.ts';
 
 /** Each page's text, by its path from the project's root. */
 export const pages: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
+  'docs/events.md': eventsPage,
 };
 
 function configurationPage(): string {

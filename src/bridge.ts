@@ -11,6 +11,7 @@ import { mappingOptionsOf, usesHash } from './config/mapping-options.ts';
 import { readOrMakeSalt } from './config/privacy-salt.ts';
 import { describeVerification, requiresSignature } from './config/verification.ts';
 import { Delivery } from './delivery/delivery.ts';
+import { Turns } from './delivery/turns.ts';
 import type { Destination } from './destinations/destination.ts';
 import { SegmentDestination } from './destinations/segment.ts';
 import { WarehouseDestination } from './destinations/warehouse.ts';
@@ -75,12 +76,14 @@ export async function startBridge(
   const salt = usesHash(config) ? (config.privacySalt ?? readOrMakeSalt(config.dataDirectory)) : '';
   const metrics = createMetrics(() => readStatus(log, deliveries));
   const destinations = config.destinations.map((settings) => createDestination(settings, config, logger));
+  const turns = new Turns();
   const deliveries = destinations.map(
     ({ destination, settings }) =>
       new Delivery({
         log,
         destination,
         mapping: createMapping(mappingOptionsOf(config, salt, settings)),
+        turns,
         logger,
         onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
         onDeadLetters: (deadLetters) => metrics.countDeadLetters(destination.name, deadLetters),

@@ -4,7 +4,8 @@ import type { Config } from '../config/config.ts';
 import { catalogue } from '../fusionauth/catalogue.ts';
 import type { CatalogueEntry } from '../fusionauth/catalogue.ts';
 import { describeFields } from '../fusionauth/describe-fields.ts';
-import { describeBecoming } from '../mapping/describe.ts';
+import { describeBecoming, summarize } from '../mapping/describe.ts';
+import type { Becoming } from '../mapping/describe.ts';
 import { formatTable, print, printJson } from './report.ts';
 
 export interface EventsOptions {
@@ -26,7 +27,7 @@ export function events({ text = '', json }: EventsOptions, { mapping }: Config):
   print(
     formatTable([
       ['TYPE', 'SINCE', 'BECOMES', 'SENT WHEN'],
-      ...chosen.map(({ entry: { type, since, when }, becoming }) => [type, since, becoming.text, when]),
+      ...chosen.map(({ entry: { type, since, when }, becoming }) => [type, since, summarize(becoming), when]),
     ]),
   );
 }
@@ -39,8 +40,9 @@ function matches(type: string, text: string): boolean {
 
 function documentOf(
   { type, aliases = [], title, when, since, plan, transactional, scope, about, twin, fields }: CatalogueEntry,
-  { state, kinds, eventName, text }: ReturnType<typeof describeBecoming>,
+  becoming: Becoming,
 ) {
+  const { state, kinds, eventName } = becoming;
   return {
     type,
     aliases,
@@ -55,7 +57,7 @@ function documentOf(
     state,
     becomes: state === 'on' ? kinds : [],
     eventName: eventName ?? null,
-    description: text,
+    description: summarize(becoming),
     fields: describeFields(fields),
   };
 }

@@ -84,13 +84,14 @@ export function mapOnce(event: FusionAuthEvent, config: Config, destination?: De
   };
 }
 
-/** Throws CommandError where there is none of this name. */
+/** One that is off for want of a key as well. Throws CommandError where there is none of this name. */
 export function findDestination(name: string | undefined, config: Config): DestinationConfig | undefined {
   if (name === undefined) return undefined;
-  const found = config.destinations.find((destination) => destination.name === name);
+  const all = [...config.destinations, ...config.destinationsOff];
+  const found = all.find((destination) => destination.name === name);
   if (found) return found;
   throw new CommandError(`There is no destination "${name}"`, {
-    hint: `There are ${config.destinations.map((destination) => destination.name).join(', ') || 'none'}`,
+    hint: `There are ${all.map((destination) => destination.name).join(', ') || 'none'}`,
   });
 }
 
@@ -102,7 +103,7 @@ export function discardOf(message: Message): Discard | undefined {
 function explainDestination(event: FusionAuthEvent, config: Config, destination: DestinationConfig): string {
   const { messages, failures, notes } = mapOnce(event, config, destination);
   const stopped = notes.find(({ by }) => by === 'filter')?.note;
-  return `${destination.name}: ${stopped ?? `${messages.length} messages, ${failures.length} failures`}`;
+  return `${destination.name}: ${stopped ?? `messages ${messages.length}, failures ${failures.length}`}`;
 }
 
 function shownRow({ table, id, cells }: Row): { table: string; id: string; columns: JsonMap } {

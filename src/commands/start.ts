@@ -1,6 +1,8 @@
 // `start`: runs the bridge until it is told to stop.
 
 import { once } from 'node:events';
+import { realpathSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { startBridge } from '../bridge.ts';
@@ -23,7 +25,9 @@ export async function start(config: Config): Promise<void> {
   // Log lines go to stderr; stdout is for what start says to a person.
   const logger = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
   warnOfShortSecrets(config, logger);
-  warnOfMissingKeys(config, logger);
+  warnOfDestinationsOff(config, logger);
+
+  surviveUserCode(config, logger);
 
   const stopping = stopSignal(logger);
   // Listens from here on, so that a signal during the start is not missed.
@@ -56,6 +60,24 @@ function stopSignal(logger: Logger): AbortSignal {
   return stopping.signal;
 }
 
+/**
+ * What the configuration file's code leaves running (a promise that nobody waits for, a timer) may fail when it is long
+ * gone: that is no reason to end the bridge. An error that comes from the bridge itself ends it, as ever.
+ */
+function surviveUserCode({ configFile }: Config, logger: Logger): void {
+  if (configFile === undefined) return;
+  const theirs = pathToFileURL(realpathSync(configFile)).href;
+  const ours = new URL('..', import.meta.url).href;
+  process.on('uncaughtException', (error: unknown) => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (stack.includes(ours) && !stack.includes(theirs)) {
+      logger.fatal({ stack }, 'A fault of the bridge’s own');
+      process.exit(1);
+    }
+    logger.error({ stack }, 'Code of the configuration file failed where nobody waited for it');
+  });
+}
+
 function warnOfShortSecrets({ webhookSecrets }: Config, logger: Logger): void {
   if (webhookSecrets.every((secret) => Buffer.byteLength(secret) >= recommendedSecretBytes)) return;
   logger.warn(
@@ -64,11 +86,11 @@ function warnOfShortSecrets({ webhookSecrets }: Config, logger: Logger): void {
   );
 }
 
-function warnOfMissingKeys({ destinationsWithoutKey, configFile }: Config, logger: Logger): void {
-  for (const destination of destinationsWithoutKey) {
+function warnOfDestinationsOff({ destinationsOff, configFile }: Config, logger: Logger): void {
+  for (const { name, kind } of destinationsOff) {
     logger.warn(
-      { destination, configFile },
-      'A destination of the configuration file is off: it has no writeKey',
+      { destination: name, missing: kind === 'segment' ? 'writeKey' : 'url', configFile },
+      'A destination of the configuration file is off',
     );
   }
 }
@@ -88,7 +110,7 @@ async function describe(bridge: Bridge, config: Config): Promise<string> {
     `  webhook     ${bridge.url}/webhook`,
     `              ${bridge.verification}`,
     `  page        ${pageIsOpen ? bridge.url : 'off: set ADMIN_TOKEN to open it on a network address'}`,
-    `  warehouse   ${places['warehouse'] ?? 'off: WAREHOUSE_URL=off'}${fault('warehouse')}`,
+    `  warehouse   ${places['warehouse'] ?? 'off: by WAREHOUSE_URL or the configuration file'}${fault('warehouse')}`,
     `  segment     ${places['segment'] ?? 'off: set SEGMENT_WRITE_KEY'}${fault('segment')}`,
     ...Object.keys(places)
       .filter((name) => name !== 'warehouse' && name !== 'segment')

@@ -9,7 +9,6 @@ import type { DestinationConfig } from './destinations.ts';
 import type { ConfigFile } from './load.ts';
 import { settings } from './settings.ts';
 import type { Setting, SettingName, SettingValues } from './settings.ts';
-import { destinationType } from './user-config.ts';
 import type { UserConfig, UserPostgresDestination, UserSegmentDestination } from './user-config.ts';
 import { requiresSignature } from './verification.ts';
 
@@ -21,8 +20,8 @@ export interface Config {
   readonly dataDirectory: string;
   /** Those that are on, in the order in which people are told of them. */
   readonly destinations: readonly DestinationConfig[];
-  /** Those that the configuration file names, and that are off for want of a write key. */
-  readonly destinationsWithoutKey: readonly string[];
+  /** Those that the configuration file names, and that are off for want of a write key or a URL. */
+  readonly destinationsOff: readonly DestinationConfig[];
   /** What holds for all destinations. */
   readonly mapping: MappingConfig;
   /** Undefined: the salt that is kept in the data directory. */
@@ -160,17 +159,14 @@ function readSecretFile(name: string, file: string): string {
 
 function toConfig(values: SettingValues, file: ConfigFile | undefined): Config {
   const { destinations = {}, ...mapping } = file?.config ?? {};
-  const on = destinationsOf(values, destinations);
+  const { on, off } = destinationsOf(values, destinations);
   return {
     host: values.HOST,
     port: values.PORT,
     // Resolved once: the folder stays the same one whatever a later part makes of it.
     dataDirectory: resolve(values.DATA_DIR),
     destinations: on,
-    destinationsWithoutKey: Object.entries(destinations)
-      .filter(([name, given]) => given !== false && destinationType(name, given) === 'segment')
-      .map(([name]) => name)
-      .filter((name) => !on.some((destination) => destination.name === name)),
+    destinationsOff: off,
     mapping,
     privacySalt: values.PRIVACY_SALT,
     fusionAuthUrl: values.FUSIONAUTH_URL,

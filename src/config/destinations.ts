@@ -44,24 +44,50 @@ export function warehouseOf(destinations: readonly DestinationConfig[]): Warehou
   );
 }
 
+export interface Destinations {
+  readonly on: readonly DestinationConfig[];
+  /** Those that the file names, and that are off for want of a write key or a URL. */
+  readonly off: readonly DestinationConfig[];
+}
+
 /** `warehouse` and `segment` by their variables, which hold what the file says of them; the file's others. */
 export function destinationsOf(
   values: SettingValues,
   inFile: NonNullable<UserConfig['destinations']>,
-): DestinationConfig[] {
-  return Object.entries({ warehouse: {}, segment: {}, ...inFile }).flatMap(([name, destination]) => {
-    const own = destination === false ? {} : destination;
-    return destinationType(name, own) === 'segment'
-      ? (segmentOf(name, own, values) ?? [])
-      : (warehouseNamed(name, own, values) ?? []);
+): Destinations {
+  const given: typeof inFile = { warehouse: {}, segment: {}, ...inFile };
+  const all = Object.entries(given).flatMap(([name, destination]) => {
+    const own = destination || {};
+    const settled =
+      destinationType(name, own) === 'segment'
+        ? segmentOf(name, own, values)
+        : warehouseNamed(name, own, values);
+    return settled === undefined ? [] : [{ destination: settled, isNamed: Boolean(inFile[name]) }];
   });
+  return {
+    on: all.filter(({ destination }) => isOn(destination)).map(({ destination }) => destination),
+    off: all
+      .filter(({ destination, isNamed }) => isNamed && !isOn(destination))
+      .map(({ destination }) => destination),
+  };
+}
+
+function isOn(destination: DestinationConfig): boolean {
+  switch (destination.kind) {
+    case 'segment':
+      return destination.writeKey !== '';
+    case 'external':
+      return destination.connectionString !== '';
+    case 'embedded':
+      return true;
+  }
 }
 
 function segmentOf(
   name: string,
-  { events, privacy, ...own }: UserSegmentDestination & UserDestination,
+  { events, privacy, ...own }: UserDestination,
   values: SettingValues,
-): SegmentConfig | undefined {
+): SegmentConfig {
   const { writeKey, region, endpoint } =
     name === 'segment'
       ? {
@@ -70,28 +96,28 @@ function segmentOf(
           endpoint: values.SEGMENT_ENDPOINT,
         }
       : (own as UserSegmentDestination);
-  if (!writeKey) return undefined;
   return {
     name,
     kind: 'segment',
-    writeKey,
-    endpoint: endpoint || endpoints[region ?? 'us'],
+    writeKey: writeKey ?? '',
+    endpoint: endpoint || endpoints[region || 'us'],
     events,
     privacy,
   };
 }
 
+/** Undefined where it is `off` in so many words. */
 function warehouseNamed(
   name: string,
   { events, privacy, ...own }: UserDestination,
   values: SettingValues,
 ): WarehouseConfig | undefined {
-  const { url, schema, port } =
-    name === 'warehouse'
-      ? { url: values.WAREHOUSE_URL, schema: values.WAREHOUSE_SCHEMA, port: values.WAREHOUSE_PORT }
-      : (own as UserPostgresDestination);
+  const isMain = name === 'warehouse';
+  const { url, schema, port } = isMain
+    ? { url: values.WAREHOUSE_URL, schema: values.WAREHOUSE_SCHEMA, port: values.WAREHOUSE_PORT }
+    : (own as UserPostgresDestination);
   if (url === 'off') return undefined;
   const common = { name, events, privacy, schema: schema || settings.WAREHOUSE_SCHEMA.default };
-  if (!url) return name === 'warehouse' ? { ...common, kind: 'embedded', port } : undefined;
-  return { ...common, kind: 'external', connectionString: url };
+  if (!url && isMain) return { ...common, kind: 'embedded', port };
+  return { ...common, kind: 'external', connectionString: url ?? '' };
 }

@@ -19,8 +19,24 @@ export async function loadConfiguration(processEnvironment: Environment = proces
   for (const [name, value] of Object.entries(environment)) {
     if (!process.env[name] && value !== undefined) process.env[name] = value;
   }
-  const file = await readUserConfig(path);
+  let file: ConfigFile;
+  try {
+    file = await readUserConfig(path);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError([...error.faults, ...findVariableFaults(environment)]);
+  }
   return loadConfig(environment, file);
+}
+
+function findVariableFaults(environment: Environment): readonly string[] {
+  try {
+    loadConfig(environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
 }
 
 /** What a configuration file says. */

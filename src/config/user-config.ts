@@ -1,7 +1,9 @@
 // What the configuration file may say, as types that an editor completes and as the schema that checks it at the
 // start. What also has an environment variable is allowed what the variable is allowed (settings.ts).
 
+import { types } from 'node:util';
 import { z } from 'zod';
+import { isObject } from '../fusionauth/event.ts';
 import { groupSources } from '../mapping/context.ts';
 import type { GroupSource } from '../mapping/context.ts';
 import { findTypePatternFault } from '../mapping/filter.ts';
@@ -29,7 +31,7 @@ export interface UserConfig {
   /** What becomes `context.groupId`; nothing where nothing is said. */
   readonly groupId?: GroupSource | undefined;
   /** `segment` and `warehouse` are there without a word; `false` turns one off. */
-  readonly destinations?: Readonly<Record<string, UserDestination | false>> | undefined;
+  readonly destinations?: Readonly<Record<string, UserDestination | false | undefined>> | undefined;
   /** The last word on what an event becomes, in code. */
   readonly map?: UserMap | undefined;
 }
@@ -52,7 +54,7 @@ export interface UserSegmentDestination extends DestinationCommon {
 
 export interface UserPostgresDestination extends DestinationCommon {
   readonly type?: 'postgres' | undefined;
-  /** Connection string; the embedded server for `warehouse` where nothing is said. */
+  /** Connection string. Without one `warehouse` is the embedded server, and any other is off. */
   readonly url?: string | undefined;
   readonly schema?: string | undefined;
   /** Of the embedded server. */
@@ -80,13 +82,26 @@ function asSetting(name: SettingName) {
     .optional();
 }
 
+/** Where a key is not known, its fault names those that are. */
+function strictObject<Shape extends z.ZodRawShape>(shape: Shape, fault = 'must be an object') {
+  return z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys' ? `is not known; known are ${Object.keys(shape).join(', ')}` : fault,
+  });
+}
+
 const oneOf = (values: readonly string[]) =>
   z.enum(values as [string, ...string[]], `must be ${values.join(' or ')}`);
 const textList = (what: string) =>
   z.array(z.string(`must be ${what}`).min(1, `must be ${what}`), `must be a list: ['…']`);
-const aFunction = z.custom((value) => typeof value === 'function', 'must be a function');
+const aFunction = z
+  .custom((value) => typeof value === 'function', { error: 'must be a function', abort: true })
+  .refine(
+    (value) => !types.isAsyncFunction(value) && !types.isGeneratorFunction(value),
+    'must not be async, nor a generator: what it returns is used at once',
+  );
 
-const eventFilter = z.strictObject(
+const eventFilter = strictObject(
   {
     include: textList('an event type or a pattern such as user.*').optional(),
     exclude: textList('an event type or a pattern such as user.*').optional(),
@@ -105,7 +120,7 @@ const privacyPolicy = z.record(
 
 const common = { events: eventFilter.optional(), privacy: privacyPolicy.optional() };
 
-const segmentDestination = z.strictObject({
+const segmentDestination = strictObject({
   type: z.literal('segment').optional(),
   writeKey: asSetting('SEGMENT_WRITE_KEY'),
   region: asSetting('SEGMENT_REGION'),
@@ -113,7 +128,7 @@ const segmentDestination = z.strictObject({
   ...common,
 });
 
-const postgresDestination = z.strictObject({
+const postgresDestination = strictObject({
   type: z.literal('postgres').optional(),
   url: asSetting('WAREHOUSE_URL'),
   schema: asSetting('WAREHOUSE_SCHEMA'),
@@ -125,7 +140,7 @@ const postgresDestination = z.strictObject({
   ...common,
 });
 
-const schema = z.strictObject({
+const schema = strictObject({
   events: eventFilter.optional(),
   naming: oneOf(namings).optional(),
   privacy: privacyPolicy.optional(),
@@ -140,29 +155,38 @@ const schema = z.strictObject({
   map: aFunction.optional(),
 });
 
+/** What a destination of this name is without a word, and so must be. */
+const typesByName: ReadonlyMap<string, 'segment' | 'postgres'> = new Map([
+  ['segment', 'segment'],
+  ['warehouse', 'postgres'],
+]);
+
 /** `segment` or `postgres`: what the destination says that it is, or what one of this name is. */
 export function destinationType(name: string, { type }: UserDestination): 'segment' | 'postgres' | undefined {
-  return type ?? ({ segment: 'segment', warehouse: 'postgres' } as const)[name as 'segment' | 'warehouse'];
+  return type ?? typesByName.get(name);
 }
 
 /** All that is wrong with what a configuration file exports; none, and it is a UserConfig. */
 export function findUserConfigFaults(value: unknown): readonly UserConfigFault[] {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) return faultsOf(parsed.error);
-  const config = value as UserConfig;
+  const faults = faultsOf(schema.safeParse(value));
+  if (!isObject(value)) return faults;
+  // Whatever else is wrong: all is told at once.
+  const { events, privacy, destinations, map } = value;
+  const hasMap = map !== undefined;
   return [
-    ...findFilterFaults(config.events, ['events'], config),
-    ...findPolicyFaults(config.privacy, ['privacy']),
-    ...Object.entries(config.destinations ?? {}).flatMap(([name, destination]) =>
-      findDestinationFaults(name, destination, config),
+    ...faults,
+    ...findFilterFaults(events, ['events'], hasMap),
+    ...findPolicyFaults(privacy, ['privacy']),
+    ...Object.entries(isObject(destinations) ? destinations : {}).flatMap(([name, destination]) =>
+      findDestinationFaults(name, destination, hasMap),
     ),
   ];
 }
 
 function findDestinationFaults(
   name: string,
-  destination: UserDestination | false,
-  config: UserConfig,
+  destination: unknown,
+  hasMap: boolean,
 ): readonly UserConfigFault[] {
   const path = ['destinations', name];
   if (!destinationName.test(name)) {
@@ -170,56 +194,62 @@ function findDestinationFaults(
       { path, fault: 'is no name: small letters, digits, _ and -, a letter first, 24 characters at most' },
     ];
   }
-  if (destination === false) return [];
-  if (typeof destination !== 'object' || (destination as unknown) === null || Array.isArray(destination)) {
-    return [{ path, fault: 'must be an object, or false' }];
-  }
+  if (destination === false || destination === undefined) return [];
+  if (!isObject(destination)) return [{ path, fault: 'must be an object, or false' }];
   const type = destinationType(name, destination);
   if (type !== 'segment' && type !== 'postgres') {
     return [{ path, fault: "needs type: 'segment' or type: 'postgres'" }];
   }
-  if (type === 'postgres' && name !== 'warehouse' && !(destination as UserPostgresDestination).url) {
-    return [{ path, fault: 'needs a url; only warehouse has an embedded server' }];
+  const ownType = typesByName.get(name) ?? type;
+  if (type !== ownType) {
+    const fault = `must be '${ownType}', which has variables of its own: give a destination of type '${type}' another name`;
+    return [{ path: [...path, 'type'], fault }];
   }
-  const parsed = (type === 'segment' ? segmentDestination : postgresDestination).safeParse(destination);
-  if (!parsed.success) return faultsOf(parsed.error, path);
   return [
-    ...findFilterFaults(destination.events, [...path, 'events'], config),
-    ...findPolicyFaults(destination.privacy, [...path, 'privacy']),
+    ...faultsOf((type === 'segment' ? segmentDestination : postgresDestination).safeParse(destination), path),
+    ...findFilterFaults(destination['events'], [...path, 'events'], hasMap),
+    ...findPolicyFaults(destination['privacy'], [...path, 'privacy']),
   ];
 }
 
 /** A pattern that fits nothing is a slip of the pen, unless code may make something of types that we do not know. */
 function findFilterFaults(
-  filter: EventFilter | undefined,
+  filter: unknown,
   path: readonly string[],
-  { map }: UserConfig,
+  hasMap: boolean,
 ): readonly UserConfigFault[] {
-  if (map !== undefined || filter === undefined) return [];
-  return (['include', 'exclude'] as const).flatMap((key) =>
-    (filter[key] ?? []).flatMap((pattern, index) => {
-      const fault = findTypePatternFault(pattern);
+  if (hasMap || !isObject(filter)) return [];
+  return ['include', 'exclude'].flatMap((key) => {
+    const patterns: unknown = filter[key];
+    if (!Array.isArray(patterns)) return [];
+    return patterns.flatMap((pattern: unknown, index) => {
+      const fault = typeof pattern === 'string' && pattern !== '' ? findTypePatternFault(pattern) : undefined;
       return fault === undefined
         ? []
-        : [{ path: [...path, key, index], fault: `"${pattern}" ${fault}; \`events\` prints them all` }];
-    }),
-  );
+        : [
+            {
+              path: [...path, key, index],
+              fault: `"${String(pattern)}" ${fault}; \`events\` prints them all`,
+            },
+          ];
+    });
+  });
 }
 
-function findPolicyFaults(
-  policy: PrivacyPolicy | undefined,
-  path: readonly string[],
-): readonly UserConfigFault[] {
-  return Object.keys(policy ?? {}).flatMap((pattern) => {
+function findPolicyFaults(policy: unknown, path: readonly string[]): readonly UserConfigFault[] {
+  return Object.keys(isObject(policy) ? policy : {}).flatMap((pattern) => {
     const fault = findPatternFault(pattern);
     return fault === undefined ? [] : [{ path: [...path, pattern], fault }];
   });
 }
 
-function faultsOf(error: z.ZodError, path: readonly string[] = []): readonly UserConfigFault[] {
-  return error.issues.flatMap((issue): UserConfigFault[] => {
+function faultsOf(
+  { error }: z.ZodSafeParseResult<unknown>,
+  path: readonly string[] = [],
+): readonly UserConfigFault[] {
+  return (error?.issues ?? []).flatMap((issue): UserConfigFault[] => {
     const at = [...path, ...(issue.path as (string | number)[])];
     if (issue.code !== 'unrecognized_keys') return [{ path: at, fault: issue.message }];
-    return issue.keys.map((key) => ({ path: [...at, key], fault: 'is not known' }));
+    return issue.keys.map((key) => ({ path: [...at, key], fault: issue.message }));
   });
 }

@@ -13,7 +13,7 @@ import type { ConsumeLimits, DeadLetter, EventLog, Settlement } from '../log/log
 import type { Mapping } from '../mapping/map.ts';
 import { backoffMs } from './backoff.ts';
 import { Outcomes, payloadsOf, planBatches } from './plan.ts';
-import { withTurns } from './turns.ts';
+import type { Turns } from './turns.ts';
 
 /** `starting`: its destination is not open yet. `retrying`: the last attempt failed. `running`: all else. */
 export type DeliveryState = 'starting' | 'running' | 'retrying' | 'stopped';
@@ -32,6 +32,8 @@ export interface DeliveryOptions {
   readonly log: EventLog;
   readonly destination: Destination;
   readonly mapping: Mapping;
+  /** One for all deliveries of a thread. */
+  readonly turns: Turns;
   readonly logger: Logger;
   /** Told of each attempt: its batch's messages and how long it took; for metrics. */
   readonly onAttempt?: (attempt: { messages: number; seconds: number; succeeded: boolean }) => void;
@@ -101,7 +103,7 @@ export class Delivery {
   }
 
   async #deliver(): Promise<void> {
-    const { log, destination, mapping } = this.#options;
+    const { log, destination, mapping, turns } = this.#options;
     // Where the log could not be read and nothing is pending, no settlement will tell that it can be read again.
     if (this.#fault) {
       const { consumers } = await log.books([destination.name]);
@@ -111,7 +113,7 @@ export class Delivery {
       const { records } = handedOut;
       const outcomes = new Outcomes(records);
       const plan = planBatches(records, { mapping, destination });
-      for await (const batch of withTurns(plan, this.#abandoning.signal)) {
+      for await (const batch of turns.take(plan, this.#abandoning.signal)) {
         const payloads = payloadsOf(batch);
         const answers = await this.#untilDone(() => this.#attempt(payloads));
         if (answers === undefined) return;

@@ -7,7 +7,8 @@
 import assert from 'node:assert/strict';
 import type { Answer, BatchLimits, Destination, Rejection } from '../destinations/destination.ts';
 import type { DeadLetter, LogRecord, Position, Settlement } from '../log/log.ts';
-import type { Mapping, MappingFailure } from '../mapping/map.ts';
+import { MappingFailure } from '../mapping/map.ts';
+import type { Mapping } from '../mapping/map.ts';
 import { findDiscard } from '../segment/checks.ts';
 import type { Message } from '../segment/message.ts';
 
@@ -120,7 +121,7 @@ function* mapRecord({ body }: LogRecord, mapping: Mapping): Iterable<Message | M
   try {
     yield* mapping(body);
   } catch (error) {
-    yield { type: 'failure', reason: 'mapping_failed', detail: stackOf(error) };
+    yield new MappingFailure('mapping_failed', stackOf(error));
   }
 }
 
@@ -130,7 +131,7 @@ function planMessage<Payload>(
   destination: Destination<Payload>,
 ): PlannedMessage<Payload> {
   const dead = (deadLetter: DeadLetter) => ({ kind: 'dead', position, deadLetter }) as const;
-  if (isMappingFailure(item)) {
+  if (item instanceof MappingFailure) {
     return dead({ messageId: '', reason: item.reason, detail: item.detail, message: '' });
   }
   try {
@@ -141,12 +142,6 @@ function planMessage<Payload>(
     // Such as a value that JSON cannot hold. The record's other messages have no part in it.
     return dead(deadLetterOf(item, { reason: 'mapping_failed', detail: stackOf(error) }));
   }
-}
-
-/** Not by its type alone: a user's own code may call its message anything, and the log takes nothing but text. */
-function isMappingFailure(item: Message | MappingFailure): item is MappingFailure {
-  const { type, reason, detail }: { [Field in keyof MappingFailure]?: unknown } = item;
-  return type === 'failure' && typeof reason === 'string' && typeof detail === 'string';
 }
 
 function deadLetterOf(message: Message, { reason, detail }: Rejection): DeadLetter {

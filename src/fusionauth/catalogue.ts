@@ -68,6 +68,8 @@ export interface CatalogueEntry {
   readonly tells: readonly Telling[];
   /** Where the id of the user stands whom it is about, the first that is there; `user.id` where nothing is said. */
   readonly userIdAt?: readonly string[];
+  /** Its `info` tells of whoever made it happen, such as a moderator, and never of its users. */
+  readonly infoIsOfActor?: true;
   /** Beyond those that all events have. */
   readonly fields: Fields;
   /** What its sample says differently from its fields' examples. */
@@ -168,6 +170,7 @@ export const catalogue = [
     transactional: true,
     about: 'user',
     tells: ['import'],
+    infoIsOfActor: true,
     fields: { users: list(user) },
   },
   {
@@ -582,6 +585,7 @@ export const catalogue = [
     about: 'user',
     tells: ['activity'],
     userIdAt: ['actioneeUserId', 'actioneeId'],
+    infoIsOfActor: true,
     fields: {
       action: text('Suspend'),
       actionId: uuid('e4d3c2b1-a0f9-4e8d-9c7b-6a5f4e3d2c1b'),
@@ -724,6 +728,7 @@ export const catalogue = [
     about: 'group',
     twin: 'group.member.add.complete',
     tells: ['membership'],
+    infoIsOfActor: true,
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -734,6 +739,7 @@ export const catalogue = [
     transactional: false,
     about: 'group',
     tells: ['membership'],
+    infoIsOfActor: true,
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -745,6 +751,7 @@ export const catalogue = [
     about: 'group',
     twin: 'group.member.update.complete',
     tells: ['membership'],
+    infoIsOfActor: true,
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -755,6 +762,7 @@ export const catalogue = [
     transactional: false,
     about: 'group',
     tells: ['membership'],
+    infoIsOfActor: true,
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -766,6 +774,7 @@ export const catalogue = [
     about: 'group',
     twin: 'group.member.remove.complete',
     tells: ['departure'],
+    infoIsOfActor: true,
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -776,6 +785,7 @@ export const catalogue = [
     transactional: false,
     about: 'group',
     tells: ['departure'],
+    infoIsOfActor: true,
     fields: { members: list(groupMember), ...ofGroup },
   },
   {

@@ -12,18 +12,25 @@ export interface FieldDescription {
   readonly isPersonal: boolean;
 }
 
-/** Objects before what stands in them. */
-export function describeFields(fields: Fields, prefix = ''): readonly FieldDescription[] {
+/** Objects before what stands in them, which is as secret, as personal and as new as they are. */
+export function describeFields(
+  fields: Fields,
+  prefix = '',
+  above: Partial<FieldDescription> = {},
+): readonly FieldDescription[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     const { path, inner } = unwrapped(field, `${prefix}${name}`);
+    const since = field.since ?? inner.since ?? above.since;
     const described: FieldDescription = {
       path,
       kind: inner.kind,
-      ...(field.since === undefined ? {} : { since: field.since }),
-      isSecret: field.secret === true || inner.secret === true,
-      isPersonal: field.personal === true || inner.personal === true,
+      ...(since === undefined ? {} : { since }),
+      isSecret: field.secret === true || inner.secret === true || above.isSecret === true,
+      isPersonal: field.personal === true || inner.personal === true || above.isPersonal === true,
     };
-    return inner.kind === 'object' ? [described, ...describeFields(inner.fields, `${path}.`)] : [described];
+    return inner.kind === 'object'
+      ? [described, ...describeFields(inner.fields, `${path}.`, described)]
+      : [described];
   });
 }
 

@@ -14,6 +14,8 @@ type Example<Value> = Value | ((identity: SampleIdentity) => Value);
 interface Marks {
   /** FusionAuth version that first sent it, where that is later than the event itself. */
   readonly since?: string;
+  /** FusionAuth version that no longer sends it. */
+  readonly until?: string;
   /** Lets its holder in somewhere: stripped before the event is stored. */
   readonly secret?: true;
   /** Tells about a person, so `privacy` may want a word about it. */
@@ -89,4 +91,5 @@ export const free = (example: Example<unknown>) => ({ kind: 'free', example }) a
 export const secret = <F extends Field>(field: F) => ({ ...field, secret: true }) as const;
 export const personal = <F extends Field>(field: F) => ({ ...field, personal: true }) as const;
 export const since = <F extends Field>(version: string, field: F) => ({ ...field, since: version }) as const;
+export const until = <F extends Field>(version: string, field: F) => ({ ...field, until: version }) as const;
 export const formerly = <F extends Field>(name: string, field: F) => ({ ...field, formerly: name }) as const;

@@ -13,6 +13,7 @@ import {
   secret,
   since,
   text,
+  until,
   uuid,
 } from './fields.ts';
 import type { SampleIdentity } from './fields.ts';
@@ -32,7 +33,7 @@ const data = personal(free({ favouriteColour: 'green', seats: 3 }));
 /** Where a request came from: of the person, or of the customer's server where that called FusionAuth's API. */
 export const info = object({
   data: personal(free({ anonymousId: '8d8ac610-566d-4ef0-9c22-186b2a5ed793' })),
-  deviceDescription: text('Richard’s MacBook'),
+  deviceDescription: personal(text('Richard’s MacBook')),
   deviceName: text('macOS Chrome'),
   deviceType: text('BROWSER'),
   ipAddress: personal(text('203.0.113.42')),
@@ -142,8 +143,8 @@ export const user = object({
   tenantId,
   timezone: text('America/Los_Angeles'),
   twoFactor: object({ methods: list(twoFactorMethod), recoveryCodes: secret(list(text('a recovery code'))) }),
-  /** Before 1.26, in place of `twoFactor`. */
-  twoFactorEnabled: flag(false),
+  /** In place of `twoFactor`. */
+  twoFactorEnabled: until('1.26', flag(true)),
   uniqueUsername: personal(text('richard')),
   username: personal(text('richard')),
   usernameStatus: text('ACTIVE'),
@@ -202,7 +203,7 @@ export const refreshToken = object({
   insertInstant: instant(7),
   metaData: object({
     device: object({
-      description: text('Richard’s MacBook'),
+      description: personal(text('Richard’s MacBook')),
       lastAccessedAddress: personal(text('203.0.113.42')),
       lastAccessedInstant: instant(),
       name: text('macOS Chrome'),

@@ -8,7 +8,7 @@ import type { JsonObject } from './event.ts';
 import type { Field, Fields, SampleIdentity } from './fields.ts';
 
 export interface SampleOptions {
-  /** The shape of this FusionAuth version: newer fields are left out. The newest where none is given. */
+  /** The shape of this FusionAuth version: only the fields that it sends. The newest where none is given. */
   readonly version?: string | undefined;
   /** Whether secrets stand in it as well, as FusionAuth sends them. */
   readonly withSecrets?: boolean;
@@ -42,9 +42,10 @@ function baseFieldsOf({ scope }: CatalogueEntry): Fields {
 function fillFields(fields: Fields, identity: SampleIdentity, options: SampleOptions): JsonObject {
   const { version, withSecrets = false } = options;
   const present = Object.entries(fields).filter(
-    ([, { secret, since }]) =>
+    ([, { secret, since, until }]) =>
       (withSecrets || secret !== true) &&
-      (version === undefined || since === undefined || isAtLeast(version, since)),
+      (version === undefined || since === undefined || isAtLeast(version, since)) &&
+      (until === undefined || (version !== undefined && !isAtLeast(version, until))),
   );
   return Object.fromEntries(present.map(([name, field]) => [name, fillField(field, identity, options)]));
 }

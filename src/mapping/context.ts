@@ -15,13 +15,12 @@ export interface ContextOptions {
   readonly groupId?: GroupSource | undefined;
 }
 
-/** `user`: the person whom the message is about. */
+/** `user`: the person whom the message is about. `info`: of the event, or nothing where it tells of somebody else. */
 export function contextOf(
   event: FusionAuthEvent,
-  user: JsonObject,
+  { user, info }: { user: JsonObject; info: JsonObject },
   { library, groupId }: ContextOptions,
 ): JsonMap {
-  const info = objectOf(event.info);
   const deviceName = textOf(info['deviceName']);
   const deviceType = textOf(info['deviceType']);
   const languages = user['preferredLanguages'];
@@ -49,7 +48,8 @@ export function contextOf(
     ['applicationId', applicationId],
     ['tenantId', tenantId],
     ['groupId', groupId && { tenant: tenantId, application: applicationId }[groupId]],
-    ['library', library],
+    // A copy: the user's own code may write into the message that it is given.
+    ['library', { ...library }],
   ]);
 }
 

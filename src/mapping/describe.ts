@@ -15,8 +15,9 @@ export interface Becoming {
   readonly kinds: readonly MessageKind[];
   /** What its track is called; undefined where it becomes none. */
   readonly eventName: string | undefined;
-  /** All of this as one phrase. */
-  readonly text: string;
+  /** What it becomes as one phrase, where it does; why it does not, where it is off or never. */
+  readonly phrase: string;
+  readonly reason: string | undefined;
 }
 
 export function describeBecoming(
@@ -29,17 +30,20 @@ export function describeBecoming(
   const rule = ruleOf(type);
   if (rule === undefined || !canBecomeMessages(rule)) {
     const why = rule?.offBecause ?? 'the catalogue does not know it';
-    return { state: 'never', kinds: [], eventName: undefined, text: `nothing: ${why}` };
+    return { state: 'never', kinds: [], eventName: undefined, phrase: 'nothing', reason: why };
   }
   const { kinds, offBecause } = rule;
   const eventName = kinds.includes('track') ? eventNameOf(trackedEntry(rule), naming) : undefined;
   const isNamed = filters.some(({ include = [] }) => include.includes(type));
   const reason =
     filteredBecause(type, filters) ?? (offBecause !== undefined && !isNamed ? offBecause : undefined);
-  const phrase = phraseOf(rule, eventName);
-  return reason === undefined
-    ? { state: 'on', kinds, eventName, text: phrase }
-    : { state: 'off', kinds, eventName, text: `off: ${reason}` };
+  const state = reason === undefined ? 'on' : 'off';
+  return { state, kinds, eventName, phrase: phraseOf(rule, eventName), reason };
+}
+
+/** All of it in one line. */
+export function summarize({ state, phrase, reason }: Becoming): string {
+  return state === 'on' ? phrase : `${state === 'off' ? 'off' : 'nothing'}: ${reason ?? ''}`;
 }
 
 /** By its type alone. */

@@ -48,11 +48,16 @@ export interface MappingOptions {
 }
 
 /** What cannot become a message, and why: a part of the event, or all of it. Kept as a dead letter. */
-export interface MappingFailure {
-  readonly type: 'failure';
+export class MappingFailure {
+  readonly type = 'failure';
   readonly reason: string;
   /** For the developer: with the stack, where there is one. */
   readonly detail: string;
+
+  constructor(reason: string, detail: string) {
+    this.reason = reason;
+    this.detail = detail;
+  }
 }
 
 /**
@@ -106,7 +111,8 @@ export function createMapper(options: MappingOptions): Mapper {
       }
       const made = messagesOf(event, on, options, listener);
       for (const message of userMap ? mappedByUser(event, made, userMap, options, listener) : made) {
-        if (message.type === 'failure' || applyPrivacy === undefined) yield message;
+        // By its class: a message of the user's own code may call itself anything.
+        if (message instanceof MappingFailure || applyPrivacy === undefined) yield message;
         else {
           yield applyPrivacy(message, ({ path, action, pattern }) =>
             listener?.({ by: 'privacy', note: `${message.messageId}: ${path}: ${action}, by ${pattern}` }),
@@ -195,15 +201,17 @@ function makeMessage(
   options: MappingOptions,
 ): Message | undefined {
   const timestamp = isoInstant(event.createInstant);
-  // Of an event about many, `info` tells of the person who made it happen.
-  const anonymousId =
-    rule.each === undefined ? textOf(valueAt(event, options.anonymousId ?? defaultAnonymousId)) : undefined;
+  const isOfActor = rule.entry.infoIsOfActor === true;
+  const anonymousId = isOfActor
+    ? undefined
+    : textOf(valueAt(event, options.anonymousId ?? defaultAnonymousId));
+  const person = { user: subject.user, info: isOfActor ? {} : objectOf(event.info) };
   const common = {
     messageId: messageIdOf(event, kind, subject, rule, place, options),
     userId: subject.userId,
     ...(anonymousId === undefined ? {} : { anonymousId }),
     ...(timestamp === undefined ? {} : { timestamp }),
-    context: contextOf(event, subject.user, options),
+    context: contextOf(event, person, options),
   };
   switch (kind) {
     case 'identify':
@@ -282,7 +290,7 @@ function* mappedByUser(
 
 function failureOf(error: unknown): MappingFailure {
   if (!(error instanceof UserCodeError)) throw error;
-  return { type: 'failure', reason: error.reason, detail: error.detail };
+  return new MappingFailure(error.reason, error.detail);
 }
 
 export type { KnownEvent };

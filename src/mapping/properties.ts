@@ -9,6 +9,7 @@ import { compact, objectOf, readFields, tenantIdOf, textOf } from './read.ts';
 
 /** Said elsewhere in the message, or no property of what happened. */
 const notProperties = new Set([
+  'actioneeUserId', // the message's own user
   'applicationTimeToLiveInSeconds', // a key for each application: it would make columns without end
   'existing', // a user; see existingUserId
   'ipAddress', // context.ip

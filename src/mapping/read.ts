@@ -86,17 +86,21 @@ function readValue(value: unknown, field: Field): JsonValue | undefined {
   }
 }
 
-/** Makes an object of those entries that say something: not undefined, null, '', [] or {}. */
+/** Makes an object of those entries that say something: not undefined, null, '', [] or {}. The names are our own. */
 export function compact(entries: Iterable<readonly [string, JsonValue | undefined]>): JsonMap {
-  const kept: [string, JsonValue][] = [];
+  const kept: Record<string, JsonValue> = {};
   for (const [key, value] of entries) {
-    if (value !== undefined && !isEmpty(value)) kept.push([key, value]);
+    if (value !== undefined && !isEmpty(value)) kept[key] = value;
   }
-  // fromEntries defines its keys, so `__proto__` becomes a key like any other and not the prototype.
-  return Object.fromEntries(kept);
+  return kept;
 }
 
 function isEmpty(value: JsonValue): boolean {
   if (value === null || value === '') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
+  if (typeof value !== 'object') return false;
+  if (Array.isArray(value)) return value.length === 0;
+  // Not Object.keys: this is asked for every value of every message.
+  const map = value as JsonMap;
+  for (const key in map) if (Object.hasOwn(map, key)) return false;
+  return true;
 }

@@ -11,7 +11,7 @@ import { compact, isoInstant, objectsOf, readField, tenantIdOf, textOf } from '.
  * Fields of a user that are traits under their own names. `identities` is not: its login ids stand in `email`,
  * `phone` and `username`, where a privacy policy finds them.
  */
-const sameNames = [
+export const sameNames = [
   'data',
   'firstName',
   'lastName',
@@ -79,6 +79,7 @@ export function groupTraitsOf(group: JsonObject, event: FusionAuthEvent): JsonMa
 function saidByType(type: string): readonly (readonly [string, JsonValue])[] {
   if (type === 'user.deactivate') return [['active', false]];
   if (type === 'user.reactivate') return [['active', true]];
+  if (type === 'user.email.verified') return [['verified', true]];
   return [];
 }
 

@@ -7,6 +7,8 @@ export type UserFunction = 'filter' | 'map';
 
 /** In milliseconds. FusionAuth waits two seconds for the answer to a webhook, which this thread gives as well. */
 export const userCodeTimeoutMs = 250;
+/** In characters. An error's message may hold anything, and all of the detail is kept. */
+const maxDetailLength = 8_000;
 
 /** The user's code threw, took too long or answered what nobody can use. `detail` has its stack. */
 export class UserCodeError extends Error {
@@ -17,7 +19,7 @@ export class UserCodeError extends Error {
     super(detail, { cause });
     this.name = 'UserCodeError';
     this.reason = reason;
-    this.detail = detail;
+    this.detail = detail.slice(0, maxDetailLength);
   }
 }
 
@@ -30,7 +32,8 @@ export function callUserCode<Result>(name: UserFunction, call: () => Result): Re
   Reflect.set(globalThis, slot, call);
   let result: Result;
   try {
-    result = script.runInThisContext({ timeout: userCodeTimeoutMs }) as Result;
+    // Without displayErrors, which would put a line of code before the error's own text.
+    result = script.runInThisContext({ timeout: userCodeTimeoutMs, displayErrors: false }) as Result;
   } catch (error) {
     throw userCodeErrorOf(name, error);
   } finally {
@@ -47,6 +50,17 @@ function userCodeErrorOf(name: UserFunction, error: unknown): UserCodeError {
   if ((error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
     return new UserCodeError(`${name}_timeout`, `${name} took longer than ${userCodeTimeoutMs} ms`, error);
   }
-  const detail = error instanceof Error ? (error.stack ?? error.message) : `${name} threw ${String(error)}`;
+  const detail = error instanceof Error ? stackOf(error) : `${name} threw ${describeThrown(error)}`;
   return new UserCodeError(`${name}_failed`, detail, error);
+}
+
+function stackOf({ stack, message }: { stack?: unknown; message?: unknown }): string {
+  return typeof stack === 'string' ? stack : String(message);
+}
+
+/** An object's text is code of the user's again, and nobody bounds it here. */
+function describeThrown(error: unknown): string {
+  return (typeof error === 'object' && error !== null) || typeof error === 'function'
+    ? 'something that is no Error'
+    : String(error);
 }

@@ -40,8 +40,8 @@ export function callMap(
   const returned: unknown = callUserCode('map', () => {
     const answer: unknown = userMap(event as unknown as KnownEvent, messages);
     // By way of JSON, inside the time limit: what is no JSON (a date, an undefined) becomes what would be sent, and
-    // what cannot be (a bigint, a circle) is the code's fault.
-    return answer instanceof Promise ? answer : (JSON.parse(JSON.stringify(answer) ?? 'null') as unknown);
+    // what cannot be (a bigint, a circle) is the code's fault. In a list, since undefined alone has no JSON.
+    return answer instanceof Promise ? answer : (JSON.parse(JSON.stringify([answer])) as [unknown])[0];
   });
   if (!Array.isArray(returned) || !returned.every(isObject)) {
     throw new UserCodeError(
@@ -49,29 +49,37 @@ export function callMap(
       `map returned ${Array.isArray(returned) ? 'a list with something that is no message' : 'no list'}; it must return a list of messages, [] for none`,
     );
   }
-  return completed(returned, event, place);
+  return completed(returned, event, new Set(messages.map(({ messageId }) => messageId)), place);
 }
 
 function completed(
   drafts: readonly Record<string, unknown>[],
   event: FusionAuthEvent,
+  givenIds: ReadonlySet<unknown>,
   { portion, idSuffix }: MessagePlace,
 ): readonly Message[] {
   const timestamp = isoInstant(event.createInstant);
-  const seen = new Map<unknown, number>();
+  const taken = new Set<unknown>();
+  const copies = new Map<unknown, number>();
+  // A copy of a message has its id, and would be dropped as a repetition of it.
+  const ownId = (given: unknown): MessageId => {
+    let id = given;
+    let copy = copies.get(given) ?? 1;
+    while (taken.has(id)) id = `${String(given)}-${++copy}`;
+    copies.set(given, copy);
+    taken.add(id);
+    return id as MessageId;
+  };
   return drafts.map((draft, index) => {
     const given =
-      draft['messageId'] ??
-      `fusionauth-${event.id}-map-${portion === 0 ? '' : `${portion}-`}${index}${idSuffix}`;
-    // A copy of a message has its id, and would be dropped as a repetition of it.
-    const count = (seen.get(given) ?? 0) + 1;
-    seen.set(given, count);
+      draft['messageId'] ?? `fusionauth-${event.id}-map-${portion === 0 ? '' : `${portion}-`}${index}`;
     return {
       ...(timestamp === undefined ? {} : { timestamp }),
       context: {},
       ...emptyPartOf(draft['type']),
       ...draft,
-      messageId: (count === 1 ? given : `${String(given)}-${count}`) as MessageId,
+      // Those that it was given have the suffix already; what is no text is told by the checks.
+      messageId: ownId(givenIds.has(given) || typeof given !== 'string' ? given : `${given}${idSuffix}`),
     } as unknown as Message;
   });
 }

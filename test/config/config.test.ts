@@ -4,12 +4,41 @@ import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { ConfigError, isLoopback, loadConfig, readEnvironment } from '../../src/config/config.ts';
 import type { Config, Environment } from '../../src/config/config.ts';
+import type {
+  EmbeddedWarehouseConfig,
+  ExternalWarehouseConfig,
+  SegmentConfig,
+} from '../../src/config/destinations.ts';
 import { settings } from '../../src/config/settings.ts';
 import type { SettingName } from '../../src/config/settings.ts';
 import { requiresSignature } from '../../src/config/verification.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const secret = 'a webhook secret of many letters';
+
+const embedded: EmbeddedWarehouseConfig = {
+  name: 'warehouse',
+  kind: 'embedded',
+  port: undefined,
+  schema: 'fusionauth',
+  events: undefined,
+  privacy: undefined,
+};
+const external: Omit<ExternalWarehouseConfig, 'connectionString'> = {
+  name: 'warehouse',
+  kind: 'external',
+  schema: 'fusionauth',
+  events: undefined,
+  privacy: undefined,
+};
+const segment: SegmentConfig = {
+  name: 'segment',
+  kind: 'segment',
+  writeKey: 'key',
+  endpoint: 'https://api.segment.io',
+  events: undefined,
+  privacy: undefined,
+};
 
 describe('settings', () => {
   test('have the documented defaults', () => {
@@ -19,14 +48,17 @@ describe('settings', () => {
       host: '127.0.0.1',
       port: 3000,
       dataDirectory: resolve('data'),
-      segment: undefined,
-      warehouse: { kind: 'embedded', port: undefined, schema: 'fusionauth' },
+      destinations: [embedded],
+      destinationsOff: [],
+      mapping: {},
+      privacySalt: undefined,
       fusionAuthUrl: undefined,
       webhookSecrets: [],
       allowUnsigned: false,
       adminToken: undefined,
       maxBodyBytes: 20_971_520,
       logLevel: 'info',
+      configFile: undefined,
     });
   });
 
@@ -41,6 +73,10 @@ describe('settings', () => {
     assert.deepEqual(loadConfig(everyEmpty), loadConfig({}));
   });
 
+  test('take no configuration file by themselves: CONFIG is where one is looked for', () => {
+    assert.deepEqual(loadConfig({ CONFIG: '/not/there.ts' }), loadConfig({}));
+  });
+
   test('of other programs are left alone', () => {
     assert.deepEqual(loadConfig({ PATH: '/bin', PORTS: 'many', SEGMENT: 'x' }), loadConfig({}));
   });
@@ -53,50 +89,54 @@ describe('settings', () => {
     [
       'a write key, which turns Segment on',
       { SEGMENT_WRITE_KEY: 'key' },
-      { segment: { writeKey: 'key', endpoint: 'https://api.segment.io' } },
+      { destinations: [embedded, segment] },
     ],
     [
       'the region of Europe',
       { SEGMENT_WRITE_KEY: 'key', SEGMENT_REGION: 'eu' },
-      { segment: { writeKey: 'key', endpoint: 'https://events.eu1.segmentapis.com' } },
+      { destinations: [embedded, { ...segment, endpoint: 'https://events.eu1.segmentapis.com' }] },
     ],
     [
       'an endpoint, in place of the region’s',
       { SEGMENT_WRITE_KEY: 'key', SEGMENT_REGION: 'eu', SEGMENT_ENDPOINT: 'http://127.0.0.1:9000/v1' },
-      { segment: { writeKey: 'key', endpoint: 'http://127.0.0.1:9000/v1' } },
+      { destinations: [embedded, { ...segment, endpoint: 'http://127.0.0.1:9000/v1' }] },
     ],
     [
       'a region without a write key, which turns nothing on',
       { SEGMENT_REGION: 'eu' },
-      { segment: undefined },
+      { destinations: [embedded] },
     ],
-    ['no warehouse', { WAREHOUSE_URL: 'off', WAREHOUSE_PORT: '5433' }, { warehouse: { kind: 'off' } }],
+    ['no warehouse', { WAREHOUSE_URL: 'off', WAREHOUSE_PORT: '5433' }, { destinations: [] }],
+    [
+      'Segment and no warehouse',
+      { SEGMENT_WRITE_KEY: 'key', WAREHOUSE_URL: 'off' },
+      { destinations: [segment] },
+    ],
     [
       'an embedded warehouse at a port, in a schema',
       { WAREHOUSE_PORT: '5999', WAREHOUSE_SCHEMA: '_fusion_auth_2' },
-      { warehouse: { kind: 'embedded', port: 5_999, schema: '_fusion_auth_2' } },
+      { destinations: [{ ...embedded, port: 5_999, schema: '_fusion_auth_2' }] },
     ],
     [
       'a warehouse elsewhere',
       { WAREHOUSE_URL: 'postgresql://user:pass@db/warehouse?sslmode=require' },
       {
-        warehouse: {
-          kind: 'external',
-          connectionString: 'postgresql://user:pass@db/warehouse?sslmode=require',
-          schema: 'fusionauth',
-        },
+        destinations: [
+          { ...external, connectionString: 'postgresql://user:pass@db/warehouse?sslmode=require' },
+        ],
       },
     ],
     [
       'a warehouse by the other name of its protocol',
       { WAREHOUSE_URL: 'postgres://db', WAREHOUSE_SCHEMA: 's' },
-      { warehouse: { kind: 'external', connectionString: 'postgres://db', schema: 's' } },
+      { destinations: [{ ...external, connectionString: 'postgres://db', schema: 's' }] },
     ],
     [
       'FusionAuth’s address',
       { FUSIONAUTH_URL: 'https://auth.example.com' },
       { fusionAuthUrl: 'https://auth.example.com' },
     ],
+    ['a salt for hashes', { PRIVACY_SALT: 'sixteen letters!' }, { privacySalt: 'sixteen letters!' }],
     ['a token', { ADMIN_TOKEN: 'to-ken' }, { adminToken: 'to-ken' }],
     ['the smallest limit of a body', { MAX_BODY_BYTES: '1024' }, { maxBodyBytes: 1_024 }],
     ['the largest limit of a body', { MAX_BODY_BYTES: '268435456' }, { maxBodyBytes: 268_435_456 }],
@@ -119,6 +159,7 @@ describe('a wrong value is told in one line that names it and says what is allow
     ['WAREHOUSE_URL', ['OFF', 'none', 'mysql://user:hunter2@db/x', 'user:hunter2@db', 'postgres://a b']],
     ['WAREHOUSE_SCHEMA', ['Fusion', 'pg_auth', '1auth', 'a-b', 'a.b', 'a"b', 'ü', 'a'.repeat(64)]],
     ['WAREHOUSE_PORT', ['0', '65536', '-1', 'any']],
+    ['PRIVACY_SALT', [' ', 'salt', 'fifteen letters']],
     ['FUSIONAUTH_URL', ['auth.example.com', 'file:///etc/passwd', 'localhost:9011']],
     ['FUSIONAUTH_WEBHOOK_SECRET', [' ', '\n', ' \r\n \n']],
     ['FUSIONAUTH_ALLOW_UNSIGNED', ['yes', '1', 'TRUE']],
@@ -158,11 +199,21 @@ describe('a wrong value is told in one line that names it and says what is allow
 
     assert.deepEqual(
       secrets.map(([name]) => name),
-      ['SEGMENT_WRITE_KEY', 'WAREHOUSE_URL', 'FUSIONAUTH_WEBHOOK_SECRET', 'ADMIN_TOKEN'],
+      ['SEGMENT_WRITE_KEY', 'WAREHOUSE_URL', 'PRIVACY_SALT', 'FUSIONAUTH_WEBHOOK_SECRET', 'ADMIN_TOKEN'],
     );
     // Anything may be a webhook secret.
-    assert.deepEqual(namesIn(byVariable), ['SEGMENT_WRITE_KEY', 'WAREHOUSE_URL', 'ADMIN_TOKEN']);
-    assert.deepEqual(namesIn(byFile), ['SEGMENT_WRITE_KEY_FILE', 'WAREHOUSE_URL_FILE', 'ADMIN_TOKEN_FILE']);
+    assert.deepEqual(namesIn(byVariable), [
+      'SEGMENT_WRITE_KEY',
+      'WAREHOUSE_URL',
+      'PRIVACY_SALT',
+      'ADMIN_TOKEN',
+    ]);
+    assert.deepEqual(namesIn(byFile), [
+      'SEGMENT_WRITE_KEY_FILE',
+      'WAREHOUSE_URL_FILE',
+      'PRIVACY_SALT_FILE',
+      'ADMIN_TOKEN_FILE',
+    ]);
     assert.doesNotMatch([...byVariable, ...byFile].join('\n'), /hunter2/);
   });
 
@@ -198,14 +249,15 @@ describe('a secret can be read from a file', () => {
       SEGMENT_WRITE_KEY: 'key\n',
       ADMIN_TOKEN: 'token\r\n',
       WAREHOUSE_URL: 'postgres://db\n',
+      PRIVACY_SALT: 'sixteen letters!\n',
       FUSIONAUTH_WEBHOOK_SECRET: `${secret}\n`,
     });
 
     const config = loadConfig(files);
 
-    assert.equal(config.segment?.writeKey, 'key');
+    assert.deepEqual(config.destinations, [{ ...external, connectionString: 'postgres://db' }, segment]);
     assert.equal(config.adminToken, 'token');
-    assert.partialDeepStrictEqual(config.warehouse, { connectionString: 'postgres://db' });
+    assert.equal(config.privacySalt, 'sixteen letters!');
     assert.deepEqual(config.webhookSecrets, [secret]);
   });
 
@@ -224,7 +276,12 @@ describe('a secret can be read from a file', () => {
     assert.match(fault ?? '', /^FUSIONAUTH_WEBHOOK_SECRET_FILE="\/not\/there" cannot be read: ENOENT/);
   });
 
-  for (const name of ['FUSIONAUTH_WEBHOOK_SECRET', 'ADMIN_TOKEN', 'SEGMENT_WRITE_KEY'] as const) {
+  for (const name of [
+    'FUSIONAUTH_WEBHOOK_SECRET',
+    'ADMIN_TOKEN',
+    'SEGMENT_WRITE_KEY',
+    'PRIVACY_SALT',
+  ] as const) {
     for (const [kind, text] of [
       ['nothing', ''],
       ['only a line end', '\n'],

@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import { Delivery } from '../../src/delivery/delivery.ts';
+import { Turns } from '../../src/delivery/turns.ts';
 import type { DeliveryOptions } from '../../src/delivery/delivery.ts';
 import { accepted, RetryableError } from '../../src/destinations/destination.ts';
 import type {
@@ -834,6 +835,7 @@ function run(
     log,
     destination,
     mapping: loginMapping,
+    turns: new Turns(),
     logger: silent,
     random: () => 1,
     ...options,

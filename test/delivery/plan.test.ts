@@ -8,7 +8,8 @@ import type { Answer, BatchLimits, Destination } from '../../src/destinations/de
 import { reviveEvent } from '../../src/fusionauth/event.ts';
 import type { EventId } from '../../src/fusionauth/event.ts';
 import type { LogRecord, Position, Settlement } from '../../src/log/log.ts';
-import type { Mapping, MappingFailure } from '../../src/mapping/map.ts';
+import { MappingFailure } from '../../src/mapping/map.ts';
+import type { Mapping } from '../../src/mapping/map.ts';
 import type { Message, MessageId } from '../../src/segment/message.ts';
 
 /** What a test wants of one message of a record. */
@@ -168,7 +169,7 @@ describe('the outcome of a record', () => {
   });
 
   test('is dead where a part of its event could not be mapped, and its other messages are sent', () => {
-    const failure: MappingFailure = { type: 'failure', reason: 'map_failed', detail: 'The second is wrong' };
+    const failure = new MappingFailure('map_failed', 'The second is wrong');
     const mapping: Mapping = () => [makeMessage('a'), failure, makeMessage('c')];
 
     const plan = drain([makeRecord(1, [])], { mapping });

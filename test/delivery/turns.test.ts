@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { withTurns } from '../../src/delivery/turns.ts';
+import { Turns } from '../../src/delivery/turns.ts';
 
 const never = new AbortController().signal;
 
@@ -8,7 +8,9 @@ describe('steps that take long', () => {
   test('give the event loop a turn after each 10 ms, wherever values come', async () => {
     const turns = countTurns();
 
-    const values = await collect(withTurns(slowSteps([undefined, 'a', undefined, undefined, 'b']), never));
+    const values = await collect(
+      new Turns().take(slowSteps([undefined, 'a', undefined, undefined, 'b']), never),
+    );
     const counted = turns.stop();
 
     assert.deepEqual(values, ['a', 'b']);
@@ -19,7 +21,7 @@ describe('steps that take long', () => {
     const abandoning = new AbortController();
     const steps = slowSteps(Array.from({ length: 1_000 }, () => undefined));
 
-    const collecting = collect(withTurns(steps, abandoning.signal));
+    const collecting = collect(new Turns().take(steps, abandoning.signal));
     abandoning.abort();
 
     await assert.rejects(collecting, (error: unknown) => error === abandoning.signal.reason);
@@ -27,10 +29,32 @@ describe('steps that take long', () => {
   });
 });
 
+test('after a long step no loop takes another for twice as long, so that others have the thread', async () => {
+  const turns = new Turns();
+  const blocks: [from: number, to: number][] = [];
+  function* longSteps() {
+    for (let step = 0; step < 2; step++) {
+      const from = performance.now();
+      while (performance.now() < from + 60);
+      blocks.push([from, performance.now()]);
+      yield undefined;
+    }
+  }
+
+  await Promise.all([1, 2, 3].map(() => collect(turns.take(longSteps(), never))));
+
+  assert.equal(blocks.length, 6);
+  const rests = blocks.slice(1).map(([from], index) => from - (blocks[index]?.[1] ?? 0));
+  assert.ok(
+    rests.every((rest) => rest >= 115),
+    `rests of ${rests.map(Math.round).join(', ')} ms`,
+  );
+});
+
 test('steps that take no time take no turn', async () => {
   const turns = countTurns();
 
-  const values = await collect(withTurns(['a', undefined, 'b'], never));
+  const values = await collect(new Turns().take(['a', undefined, 'b'], never));
   const counted = turns.stop();
 
   assert.deepEqual(values, ['a', 'b']);
@@ -48,7 +72,7 @@ test('steps are taken when a value is asked for, and end with who asks no more',
     }
   }
 
-  for await (const value of withTurns(steps(), never)) if (value === 3) break;
+  for await (const value of new Turns().take(steps(), never)) if (value === 3) break;
 
   assert.deepEqual([taken, isEnded], [3, true]);
 });

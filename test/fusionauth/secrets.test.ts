@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { rowsOf } from '../../src/destinations/warehouse/rows.ts';
+import { entryOf, eventTypes } from '../../src/fusionauth/catalogue.ts';
+import { describeFields } from '../../src/fusionauth/describe-fields.ts';
 import { parseWebhookBody } from '../../src/fusionauth/event.ts';
+import { identity, messagesOf } from '../support/mapped.ts';
+import { markedEvent } from '../support/marked-event.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -21,6 +26,44 @@ function assertStripped(event: Fields): void {
   assert.ok(!text.includes(secret), text);
   assert.ok(text.includes(neighbour), text);
 }
+
+describe('of the secrets that the catalogue marks', () => {
+  for (const type of eventTypes) {
+    const { event, markers } = markedEvent(type, identity);
+    const body = Buffer.from(JSON.stringify({ event }));
+
+    test(`none of the ${markers.length} in ${type} reaches the log, a message or a row`, () => {
+      const parsed = parseWebhookBody(body);
+      const messages = messagesOf(parsed, { filters: [{ include: [type] }] });
+      const rows = messages.flatMap((message) => rowsOf(message, identity.createInstant));
+      const stored = JSON.stringify(parsed);
+      const sent = JSON.stringify(messages);
+      const written = JSON.stringify(rows.map(({ cells, ...row }) => ({ ...row, cells: [...cells] })));
+
+      for (const marker of markers) {
+        assert.ok(body.includes(marker));
+        for (const text of [stored, sent, written]) assert.ok(!text.includes(marker), `${marker}: ${text}`);
+      }
+    });
+
+    test(`none in ${type} is forgotten by the walk that marks them`, () => {
+      const secrets = describeFields(entryOf(type)?.fields ?? {}).filter(({ isSecret }) => isSecret);
+
+      assert.equal(markers.length, secrets.length);
+    });
+  }
+
+  test('none of a user who is given to an event that has none by itself is left', () => {
+    const { event, markers } = markedEvent('user.update', identity);
+    for (const type of eventTypes) {
+      const body = Buffer.from(JSON.stringify({ event: { ...event, type } }));
+
+      const text = JSON.stringify(parseWebhookBody(body));
+
+      for (const marker of markers) assert.ok(!text.includes(marker), `${type}: ${marker}`);
+    }
+  });
+});
 
 describe('in FusionAuth’s own objects', () => {
   const inUser: [string, Fields][] = [

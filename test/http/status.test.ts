@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Delivery } from '../../src/delivery/delivery.ts';
+import { Turns } from '../../src/delivery/turns.ts';
 import { accepted, RetryableError } from '../../src/destinations/destination.ts';
 import type { Destination } from '../../src/destinations/destination.ts';
 import { findImbalances, readLatest, readStatus } from '../../src/http/status.ts';
@@ -178,7 +179,13 @@ function makeDelivery(log: EventLog, name: string, changes: Partial<Destination>
     close: () => Promise.resolve(),
     ...changes,
   };
-  return new Delivery({ log, destination, mapping: () => [], logger: pino({ level: 'silent' }) });
+  return new Delivery({
+    log,
+    destination,
+    mapping: () => [],
+    turns: new Turns(),
+    logger: pino({ level: 'silent' }),
+  });
 }
 
 async function start(delivery: Delivery): Promise<{ delivery: Delivery } & AsyncDisposable> {

@@ -1,7 +1,32 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { compact, isoInstant, objectOf, objectsOf, textOf, withIsoInstants } from '../../src/mapping/read.ts';
+import {
+  date,
+  flag,
+  formerly,
+  free,
+  instant as instantField,
+  list,
+  number,
+  object,
+  secret,
+  text,
+  uuid,
+} from '../../src/fusionauth/fields.ts';
+import type { Field } from '../../src/fusionauth/fields.ts';
+import {
+  compact,
+  isoInstant,
+  objectOf,
+  objectsOf,
+  readField,
+  readFields,
+  tenantIdOf,
+  textOf,
+  valueAt,
+} from '../../src/mapping/read.ts';
 import type { JsonValue } from '../../src/segment/message.ts';
 
 const instant = 1_767_225_600_000;
@@ -98,56 +123,132 @@ describe('an instant', () => {
   });
 });
 
-describe('instants inside a value', () => {
-  const values: [string, unknown, unknown][] = [
-    ['in an object', { insertInstant: instant, id: 1 }, { insertInstant: iso, id: 1 }],
+describe('a field of an event', () => {
+  const member = object({ id: text('m'), insertInstant: instantField(), data: free({}), admin: flag(true) });
+  const values: [string, Field, unknown, unknown][] = [
+    ['a text', text('x'), 'Richard', 'Richard'],
+    ['an id', uuid('x'), 'not even a UUID', 'not even a UUID'],
+    ['a day', date('x'), '1985-11-23', '1985-11-23'],
+    ['an empty text', text('x'), '', undefined],
+    ['a number for a text', text('x'), 7, undefined],
+    ['true', flag(true), true, true],
+    ['false', flag(true), false, false],
+    ['a text for a flag', flag(true), 'true', undefined],
+    ['0', number(1), 0, 0],
+    ['a text for a number', number(1), '1', undefined],
+    ['an instant', instantField(), instant, iso],
+    ['an instant that no date has', instantField(), 2 ** 63, undefined],
+    ['a date for an instant', instantField(), iso, undefined],
+    ['a list', list(text('x')), ['a', 'b'], ['a', 'b']],
+    ['a list, without what is of another kind', list(text('x')), ['a', 1, null, '', ['b'], 'c'], ['a', 'c']],
+    ['a text for a list', list(text('x')), 'a', undefined],
     [
-      'in a list',
-      [{ insertInstant: instant }, { lastLoginInstant: 0 }],
-      [{ insertInstant: iso }, { lastLoginInstant: '1970-01-01T00:00:00.000Z' }],
+      'an object, by its own fields',
+      member,
+      { id: 'm', insertInstant: instant, admin: false, more: 'x' },
+      { id: 'm', insertInstant: iso, admin: false },
     ],
-    ['far inside', { a: [{ b: { verifiedInstant: instant } }] }, { a: [{ b: { verifiedInstant: iso } }] }],
+    ['an object, without what is empty', member, { id: '', data: {}, insertInstant: null }, {}],
+    ['a list for an object', member, [{ id: 'm' }], undefined],
+    ['null for an object', member, null, undefined],
     [
-      'in free-form data are left alone',
-      { data: { insertInstant: instant, none: null } },
-      { data: { insertInstant: instant, none: null } },
+      'objects in a list',
+      list(member),
+      [{ id: 'm', insertInstant: instant }, null, 'x', { id: 'n' }],
+      [{ id: 'm', insertInstant: iso }, { id: 'n' }],
     ],
-    ['that are none are left out', { insertInstant: 2 ** 63, id: 1 }, { id: 1 }],
-    ['that are texts are left out', { insertInstant: iso, id: 1 }, { id: 1 }],
-    ['under another name are left alone', { instant, instants: [instant] }, { instant, instants: [instant] }],
-    ['with empty things beside them lose those', { id: 1, a: '', b: null, c: [], d: {} }, { id: 1 }],
-    ['with false and 0 beside them keep those', { a: false, b: 0 }, { a: false, b: 0 }],
-    ['in a list keep the places of the others', [null, '', 1, {}], [null, '', 1, {}]],
-    ['that is a text', 'Richard', 'Richard'],
-    ['that is false', false, false],
-    ['that is null', null, null],
-    ['that is absent', undefined, undefined],
+    [
+      'free-form data, as it is',
+      free({}),
+      { insertInstant: instant, none: null, list: [''] },
+      { insertInstant: instant, none: null, list: [''] },
+    ],
+    ['free-form data that is a text', free({}), 'x', 'x'],
+    ['what is absent', text('x'), undefined, undefined],
   ];
-  for (const [name, value, expected] of values) {
-    test(name, () => {
-      assert.deepEqual(withIsoInstants(value), expected);
+  for (const [name, field, value, expected] of values) {
+    test(`is read where it is ${name}`, () => {
+      assert.deepEqual(readField({ field: value }, 'field', field), expected);
     });
   }
 
-  test('are read without a change to the value itself', () => {
-    const value = { list: [{ insertInstant: instant, empty: '' }] };
-    const before = structuredClone(value);
+  test('is read under its former name where the newer one says nothing', () => {
+    const field = formerly('older', text('x'));
 
-    withIsoInstants(value);
-
-    assert.deepEqual(value, before);
+    assert.equal(readField({ newer: 'n', older: 'o' }, 'newer', field), 'n');
+    for (const newer of [undefined, null, '', 1]) {
+      assert.equal(readField({ newer, older: 'o' }, 'newer', field), 'o');
+    }
+    assert.equal(readField({ older: 'o' }, 'newer', text('x')), undefined);
   });
 
-  test('are read from any JSON, and what comes of it is JSON that is read again without a fault', () => {
-    fc.assert(
-      fc.property(fc.jsonValue({ stringUnit: unit }), (value) => {
-        const once = withIsoInstants(value);
+  test('is left out where it is a secret, though none should have come this far', () => {
+    const fields = { id: text('x'), inside: list(object({ token: secret(text('x')), id: text('x') })) };
 
-        assert.equal(typeof JSON.stringify(once), 'string');
-        assert.doesNotThrow(() => withIsoInstants(once));
-      }),
+    assert.deepEqual(
+      compact(readFields({ id: 'i', inside: [{ token: 'SECRET', id: 'j' }], token: 'SECRET' }, fields)),
+      { id: 'i', inside: [{ id: 'j' }] },
+    );
+    assert.deepEqual(compact(readFields({ id: 'SECRET' }, { id: secret(text('x')) })), {});
+  });
+
+  test('is read without a change to the event', () => {
+    const event = { inside: [{ insertInstant: instant, empty: '' }] };
+    const before = structuredClone(event);
+
+    readFields(event, { inside: list(member) });
+
+    assert.deepEqual(event, before);
+  });
+
+  test('is read from any JSON, and what comes of it is JSON', () => {
+    const fields = { a: member, b: list(member), c: text('x'), d: instantField(), e: free({}), f: number(1) };
+    fc.assert(
+      fc.property(
+        fc.record(
+          Object.fromEntries(Object.keys(fields).map((name) => [name, fc.jsonValue({ stringUnit: unit })])),
+        ),
+        (source) => {
+          const made = compact(readFields(source, fields));
+
+          const text = JSON.stringify(made);
+          assert.equal(JSON.stringify(compact(Object.entries(JSON.parse(text) as typeof made))), text);
+        },
+      ),
     );
   });
+});
+
+describe('what stands at a path', () => {
+  const event = { a: { b: { c: 1 }, list: [{ d: 2 }], none: null }, 'a.b': 'dotted' };
+  const paths: [string, unknown][] = [
+    ['a.b.c', 1],
+    ['a.b', { c: 1 }],
+    ['a.none', null],
+    ['a.none.c', undefined],
+    ['a.b.c.d', undefined],
+    ['a.list.0.d', undefined],
+    ['a.list.length', undefined],
+    ['toString', undefined],
+    ['a.constructor.name', undefined],
+    ['__proto__', undefined],
+    ['', undefined],
+  ];
+  for (const [path, expected] of paths) {
+    test(`"${path}" is ${inspect(expected)}`, () => {
+      assert.deepEqual(valueAt(event, path), expected);
+    });
+  }
+});
+
+test('the tenant is the event’s own, else its user’s', () => {
+  const tenantOf = (fields: object) => tenantIdOf({ id: 'e', type: 't', ...fields } as never);
+
+  assert.equal(tenantOf({ tenantId: 'a', user: { tenantId: 'b' } }), 'a');
+  for (const tenantId of [undefined, null, '', 7]) {
+    assert.equal(tenantOf({ tenantId, user: { tenantId: 'b' } }), 'b');
+  }
+  for (const user of [undefined, null, [], 'b', { tenantId: 7 }]) assert.equal(tenantOf({ user }), undefined);
 });
 
 describe('an object of what says something', () => {
@@ -179,11 +280,12 @@ describe('an object of what says something', () => {
     assert.equal(JSON.stringify(made), '{"b":3,"a":2}');
   });
 
-  test('holds a key named __proto__ as a key', () => {
-    const made = compact([['__proto__', { isAdmin: true }]]);
+  test('holds what is in a value as it is, also a key named __proto__', () => {
+    const data = JSON.parse('{"__proto__":{"isAdmin":true}}') as JsonValue;
 
-    assert.equal(JSON.stringify(made), '{"__proto__":{"isAdmin":true}}');
-    assert.equal(Object.getPrototypeOf(made), Object.prototype);
+    const made = compact([['data', data]]);
+
+    assert.equal(JSON.stringify(made), '{"data":{"__proto__":{"isAdmin":true}}}');
     assert.ok(!('isAdmin' in made));
   });
 });
