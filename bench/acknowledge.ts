@@ -176,10 +176,17 @@ async function startScript(file: string, ...args: string[]): Promise<Server> {
 
 function runNode(file: string, args: readonly string[], settings: Record<string, string> = {}) {
   const path = new URL(file, import.meta.url).pathname;
-  return spawn(process.execPath, [path, ...args], {
+  const child = spawn(process.execPath, [path, ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // Nobody would wait for the rest of a benchmark of which a part is gone.
+  child.once('exit', (code) => {
+    if (code === null || code === 0) return;
+    process.stderr.write(`${file} ended with ${code}\n`);
+    process.exit(1);
+  });
+  return child;
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

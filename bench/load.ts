@@ -28,11 +28,7 @@ export interface LoadResult {
   readonly ranOut: boolean;
 }
 
-const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
-const requests = Array.from({ length: options.requests }, () => makeRequest(options));
-process.stdout.write(`${JSON.stringify(await run(options, requests))}\n`);
-process.exit(0);
-
+/** Fields of a user that few users have. */
 const seldomSet = new Set([
   'breachedPasswordLastCheckedInstant',
   'breachedPasswordStatus',
@@ -48,6 +44,11 @@ const seldomSet = new Set([
   'twoFactorEnabled',
   'uniqueUsername',
 ]);
+
+const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
+const requests = Array.from({ length: options.requests }, () => makeRequest(options));
+process.stdout.write(`${JSON.stringify(await run(options, requests))}\n`);
+process.exit(0);
 
 /** Each a login of its own: a spent pool of ids would make duplicates, which are cheaper than events. */
 function makeRequest({ path, secret }: LoadOptions): Buffer {
