@@ -66,6 +66,7 @@ const contestants: readonly Contestant[] = [
     start: async (port, segmentUrl) =>
       startBridge(port, {
         SEGMENT_WRITE_KEY: 'k',
+        SEGMENT_EVENTS_PER_SECOND: '0',
         SEGMENT_ENDPOINT: segmentUrl,
         WAREHOUSE_PORT: String(await freePort()),
       }),

@@ -11,6 +11,7 @@ import { sampleEvent } from '../src/fusionauth/samples.ts';
 import { createMapper, createMapping } from '../src/mapping/map.ts';
 import type { UserMap } from '../src/mapping/user-map.ts';
 
+process.stdout.on('error', () => process.exit());
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '15' },

@@ -6,7 +6,7 @@ import { baseFields, catalogue } from '../src/fusionauth/catalogue.ts';
 import type { CatalogueEntry } from '../src/fusionauth/catalogue.ts';
 import { user } from '../src/fusionauth/objects.ts';
 import { describeBecoming, summarize } from '../src/mapping/describe.ts';
-import { defaultAnonymousId } from '../src/mapping/map.ts';
+import { defaultAnonymousId } from '../src/mapping/messages.ts';
 import { defaultPolicy } from '../src/mapping/privacy.ts';
 import { secretsOf, tellings, typeSection, withLinks } from './events-section.ts';
 import { fullSample, rest, sampleOf } from './events-samples.ts';

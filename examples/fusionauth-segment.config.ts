@@ -17,7 +17,7 @@ export default defineConfig({
 
   // What becomes of personal data, by path, before any destination sees it: keep, drop, hash, truncate, mask.
   // Parents' e-mail addresses and the like are dropped already; docs/events.md lists what is.
-  privacy: { 'traits.email': 'hash', 'context.ip': 'truncate', 'traits.data.*': 'drop' },
+  privacy: { '**.*email*': 'hash', 'context.ip': 'truncate', 'traits.data.*': 'drop' },
 
   // FusionAuth's tenants are this product's customers: Segment's destinations group by context.groupId.
   groupId: 'tenant',

@@ -18,6 +18,7 @@ import { WarehouseDestination } from './destinations/warehouse.ts';
 import { EmbeddedServer } from './destinations/warehouse/embedded/server.ts';
 import { externalServer } from './destinations/warehouse/server.ts';
 import type { WarehouseServer } from './destinations/warehouse/server.ts';
+import { reviveEvent } from './fusionauth/event.ts';
 import { PublicKeys } from './fusionauth/public-keys.ts';
 import type { KeysUnavailableError } from './fusionauth/public-keys.ts';
 import { createSignatureVerifier } from './fusionauth/signature.ts';
@@ -25,7 +26,9 @@ import { createMetrics } from './http/metrics.ts';
 import { createServer } from './http/server.ts';
 import { readLatest, readStatus } from './http/status.ts';
 import type { Status } from './http/status.ts';
+import { runRetention } from './log/retention.ts';
 import { SqliteLog } from './log/sqlite.ts';
+import { explainMapping } from './mapping/explain.ts';
 import { createMapping } from './mapping/map.ts';
 import { version } from './version.ts';
 
@@ -72,17 +75,28 @@ export async function startBridge(
   await using opened = new AsyncDisposableStack();
   const log = await SqliteLog.open(config.dataDirectory);
   opened.defer(() => log.close());
+  if (log.damage) {
+    logger.error(
+      {
+        ...log.damage,
+        hint: 'Keep the file that was set aside until it is known what was lost, and check the disk',
+      },
+      'The log was damaged: a new one was made of what could be read',
+    );
+  }
 
   const salt = usesHash(config) ? (config.privacySalt ?? readOrMakeSalt(config.dataDirectory)) : '';
   const metrics = createMetrics(() => readStatus(log, deliveries));
   const destinations = config.destinations.map((settings) => createDestination(settings, config, logger));
+  const optionsFor = (settings: DestinationConfig, idSuffix = '') =>
+    mappingOptionsOf(config, salt, settings, idSuffix);
   const turns = new Turns();
   const deliveries = destinations.map(
     ({ destination, settings }) =>
       new Delivery({
         log,
         destination,
-        mapping: createMapping(mappingOptionsOf(config, salt, settings)),
+        mappingFor: (idSuffix) => createMapping(optionsFor(settings, idSuffix)),
         turns,
         logger,
         onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
@@ -106,6 +120,13 @@ export async function startBridge(
     metrics,
     readStatus: () => readStatus(log, deliveries),
     readLatest: (count) => readLatest(log, deliveries, count),
+    records: {
+      deliveries,
+      explain: ({ body }, name) => {
+        const settings = config.destinations.find((destination) => destination.name === name);
+        return settings === undefined ? [] : explainMapping(reviveEvent(body), optionsFor(settings));
+      },
+    },
     page: () => ({ places: places(), verification, version }),
   });
   opened.defer(() => server.close());
@@ -115,6 +136,18 @@ export async function startBridge(
   opened.defer(async () => {
     await Promise.all(deliveries.map((delivery) => delivery.stop(deliveryGraceMs)));
   });
+  if (config.logRetentionMs !== undefined && deliveries.length > 0) {
+    const ending = new AbortController();
+    const consumers = deliveries.map(({ name }) => name);
+    const retaining = runRetention(
+      { log, logger, retentionMs: config.logRetentionMs, consumers },
+      ending.signal,
+    );
+    opened.defer(async () => {
+      ending.abort();
+      await retaining;
+    });
+  }
   const firstWords = Promise.all(deliveries.map((delivery) => delivery.start()));
   await withinMs(firstWordMs, firstWords, signal);
 
@@ -143,9 +176,9 @@ interface PlacedDestination {
 
 function createDestination(settings: DestinationConfig, config: Config, logger: Logger): PlacedDestination {
   if (settings.kind === 'segment') {
-    const { name, endpoint, writeKey } = settings;
+    const { name, endpoint, writeKey, perSecond } = settings;
     const userAgent = `fusionauth-segment/${version}`;
-    const destination = new SegmentDestination({ name, endpoint, writeKey, userAgent });
+    const destination = new SegmentDestination({ name, endpoint, writeKey, perSecond, userAgent });
     return { settings, destination, place: () => endpoint };
   }
   const { name, schema } = settings;

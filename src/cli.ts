@@ -4,7 +4,11 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { loadConfiguration } from './config/load.ts';
+import type { ListOptions } from './commands/dead-letters.ts';
+import { withFilterOptions } from './commands/record-filter.ts';
+import type { ReplayOptions } from './commands/replay.ts';
 import { describeError } from './commands/report.ts';
+import type { TailOptions } from './commands/tail.ts';
 import { version } from './version.ts';
 
 const program = new Command('fusionauth-segment')
@@ -39,7 +43,11 @@ program
   .description('post sample events to a running bridge, signed where a secret is set')
   .argument('[types...]', 'event types; all of them where none is named')
   .option('--count <number>', 'how many of each', parseCount, 1)
-  .option('--fusionauth <version>', 'in the shape of this FusionAuth version, such as 1.30', parseVersion)
+  .option(
+    '--fusionauth <version>',
+    'in the shape of this FusionAuth version, such as 1.30; types that are newer are posted all the same',
+    parseVersion,
+  )
   .option('--url <url>', 'the webhook’s URL; this configuration’s bridge where it is not given')
   .addOption(json())
   .addHelpText(
@@ -55,12 +63,13 @@ program
   .command('events')
   .description('print the catalogue: every FusionAuth event type and what it becomes')
   .argument('[text]', 'only types that contain this; with * a pattern, such as user.login.*')
+  .option('--destination <name>', 'as for this destination, with its own filter')
   .addOption(json())
   .addHelpText(
     'after',
     '\nExamples:\n  $ fusionauth-segment events\n  $ fusionauth-segment events login --json',
   )
-  .action(async (text: string | undefined, options: { json?: boolean }) =>
+  .action(async (text: string | undefined, options: { destination?: string; json?: boolean }) =>
     (await import('./commands/events.ts')).events({ text, ...options }, await config()),
   );
 
@@ -71,6 +80,7 @@ program
   .option('--sample <type>', 'map a sample of this type')
   .option('--destination <name>', 'as for this destination, with its own filter and privacy policy')
   .option('--explain', 'say which rule made or stopped each message')
+  .option('--json', 'print one JSON document, as it does in any case')
   .addHelpText(
     'after',
     '\nExamples:\n  $ fusionauth-segment map --sample user.login.success\n  $ fusionauth-segment map event.json --explain\n  $ pbpaste | fusionauth-segment map',
@@ -106,6 +116,121 @@ program
     (await import('./commands/status.ts')).status(options, await config()),
   );
 
+const url = () =>
+  new Option('--url <url>', 'the bridge’s base URL; this configuration’s where it is not given');
+
+program
+  .command('tail')
+  .description('print events as they come; space pauses, a digit opens one, q ends')
+  .option('--type <patterns...>', 'only of these types; * stands for anything')
+  .option('--tenant <id>', 'only of this tenant')
+  .addOption(
+    new Option('--outcome <outcome>', 'only where a destination has this outcome').choices([
+      'pending',
+      'delivered',
+      'filtered',
+      'dead',
+    ]),
+  )
+  .option('--last <number>', 'begin with this many of the last ones', parsePositive)
+  .addOption(url())
+  .option('--json', 'print one JSON document a line')
+  .addHelpText(
+    'after',
+    "\nExamples:\n  $ fusionauth-segment tail --last 20\n  $ fusionauth-segment tail --type 'user.login.*' --json | jq .id",
+  )
+  .action(async (options: TailOptions) => (await import('./commands/tail.ts')).tail(options, await config()));
+
+program
+  .command('show')
+  .description('print one event’s whole journey: received, mapped, each attempt, each outcome')
+  .argument('<event id>')
+  .option('--body', 'with the event itself, which holds personal data')
+  .addOption(url())
+  .addOption(json())
+  .addHelpText('after', '\nExample:\n  $ fusionauth-segment show 48ecb999-7a5e-4eae-9faa-dc00e2cffadb')
+  .action(async (eventId: string, options: { url?: string; json?: boolean; body?: boolean }) =>
+    (await import('./commands/show.ts')).show({ eventId, ...options }, await config()),
+  );
+
+withFilterOptions(program.command('replay'))
+  .description('send settled records to a destination again')
+  .option('--to <destination>', 'the destination')
+  .addOption(new Option('--outcome <outcome>', 'settled so').choices(['delivered', 'filtered', 'dead']))
+  .option('--dry-run', 'only say how many')
+  .option('--as-new', 'with message ids of their own, so that Segment does not take them for those before')
+  .option('--rate <records>', 'records a second; 100 where nothing is said', parsePositive)
+  .option('--list', 'print what is being sent again, and what was')
+  .option('--stop <id>', 'stop a replay', parsePositive)
+  .addOption(url())
+  .addOption(json())
+  .addHelpText(
+    'after',
+    "\nExamples:\n  $ fusionauth-segment replay --to segment --since 2d --dry-run\n  $ fusionauth-segment replay --to acme --type 'user.login.*' --as-new\n  $ fusionauth-segment replay --list",
+  )
+  .action(async ({ to, ...options }: ReplayOptions & { to?: string }) =>
+    (await import('./commands/replay.ts')).replay(
+      { ...options, ...(to === undefined ? {} : { destination: to }) },
+      await config(),
+    ),
+  );
+
+const deadLetters = program
+  .command('dead-letters')
+  .description('messages that can never be delivered as they are');
+const of = () => new Option('--of <destination>', 'the destination');
+deadLetters
+  .command('list', { isDefault: true })
+  .description('count them by reason, and print the newest')
+  .addOption(of())
+  .option('--reason <reason>', 'of this reason')
+  .option('--limit <number>', 'how many', parsePositive)
+  .addOption(url())
+  .addOption(json())
+  .action(async ({ of: destination, ...options }: ListOptions & { of?: string }) =>
+    (await import('./commands/dead-letters.ts')).listDeadLetters(
+      { ...options, ...(destination === undefined ? {} : { destination }) },
+      await config(),
+    ),
+  );
+deadLetters
+  .command('show')
+  .description('print those of one event with their messages, which hold personal data')
+  .argument('<event id>')
+  .addOption(url())
+  .action(async (eventId: string, options: { url?: string }) =>
+    (await import('./commands/dead-letters.ts')).showDeadLetters({ eventId, ...options }, await config()),
+  );
+withFilterOptions(deadLetters.command('retry'))
+  .description('map and send their records afresh, after what was wrong was mended')
+  .addOption(of())
+  .option('--dry-run', 'only say how many')
+  .option('--rate <records>', 'records a second; 100 where nothing is said', parsePositive)
+  .addOption(url())
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nExample:\n  $ fusionauth-segment dead-letters retry --of segment --reason map_failed',
+  )
+  .action(async ({ of: destination, ...options }: ListOptions & { of?: string; rate?: number }) =>
+    (await import('./commands/dead-letters.ts')).retryDeadLetters(
+      { ...options, ...(destination === undefined ? {} : { destination }) },
+      await config(),
+    ),
+  );
+withFilterOptions(deadLetters.command('discard'))
+  .description('make their records filtered ones: nobody needs them any more')
+  .addOption(of())
+  .requiredOption('--because <reason>', 'why; it is kept with them')
+  .addOption(url())
+  .addOption(json())
+  .action(async ({ of: destination, ...options }: ListOptions & { of?: string; because: string }) =>
+    (await import('./commands/dead-letters.ts')).discardDeadLetters(
+      { ...options, ...(destination === undefined ? {} : { destination }) },
+      await config(),
+    ),
+  );
+
 const warehouse = program.command('warehouse').description('get at the warehouse');
 warehouse
   .command('url')
@@ -132,6 +257,12 @@ function parseCount(text: string): number {
     'usage',
     `error: --count must be a whole number from 1 to 9999999, not "${text}"`,
   );
+}
+
+function parsePositive(text: string): number {
+  const number = Number(text);
+  if (number > 0 && Number.isFinite(number)) return number;
+  throw new CommanderError(2, 'usage', `error: a number above 0 is expected, not "${text}"`);
 }
 
 function parseVersion(text: string): string {

@@ -10,8 +10,8 @@ import { discardReasons } from '../segment/discard-reasons.ts';
 import type { DiscardReason } from '../segment/discard-reasons.ts';
 import type { Message } from '../segment/message.ts';
 import { parseEvent, sampleBody } from './event-input.ts';
-import { discardOf } from './map.ts';
-import type { Mapped } from './map.ts';
+import { discardOf } from './map-event.ts';
+import type { Mapped } from './map-event.ts';
 import { CommandError } from './report.ts';
 
 /** One test. What it must become is in `expect`; the other keys hold for every message. */

@@ -1,15 +1,14 @@
 // `status`: the books of a running bridge.
 
-import { bridgeUrl } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { findImbalances } from '../http/status.ts';
 import type { Status } from '../http/status.ts';
-import { readFromBridge } from './bridge-api.ts';
+import { bridgeAddress, readFromBridge } from './bridge-api.ts';
 import { formatTable, print, printJson } from './report.ts';
 
 /** Exit code 1 where a destination does not work, holds dead records, or the books do not balance. */
 export async function status({ url, json }: { url?: string; json?: boolean }, config: Config): Promise<void> {
-  const current = (await readFromBridge(url ?? bridgeUrl(config), '/api/status', config)) as Status;
+  const current = (await readFromBridge(bridgeAddress(url, config), '/api/status')) as Status;
   const imbalances = findImbalances(current);
   const isWell =
     imbalances.length === 0 &&

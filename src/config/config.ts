@@ -32,6 +32,8 @@ export interface Config {
   readonly allowUnsigned: boolean;
   readonly adminToken: string | undefined;
   readonly maxBodyBytes: number;
+  /** Undefined: for ever. */
+  readonly logRetentionMs: number | undefined;
   readonly logLevel: string;
   /** Undefined: there is none. */
   readonly configFile: string | undefined;
@@ -113,6 +115,7 @@ function settingsOf({ destinations = {} }: UserConfig): Partial<Record<SettingNa
     SEGMENT_WRITE_KEY: segment.writeKey,
     SEGMENT_REGION: segment.region,
     SEGMENT_ENDPOINT: segment.endpoint,
+    SEGMENT_EVENTS_PER_SECOND: segment.eventsPerSecond?.toString(),
     WAREHOUSE_URL: destinations['warehouse'] === false ? 'off' : warehouse.url,
     WAREHOUSE_SCHEMA: warehouse.schema,
     WAREHOUSE_PORT: warehouse.port?.toString(),
@@ -174,6 +177,7 @@ function toConfig(values: SettingValues, file: ConfigFile | undefined): Config {
     allowUnsigned: values.FUSIONAUTH_ALLOW_UNSIGNED,
     adminToken: values.ADMIN_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    logRetentionMs: values.LOG_RETENTION,
     logLevel: values.LOG_LEVEL,
     configFile: file?.path,
   };

@@ -22,6 +22,8 @@ export interface SegmentConfig extends Common {
   readonly kind: 'segment';
   readonly endpoint: string;
   readonly writeKey: string;
+  /** Messages a second at most; 0 for no limit. */
+  readonly perSecond: number;
 }
 export interface EmbeddedWarehouseConfig extends Common {
   readonly kind: 'embedded';
@@ -88,12 +90,13 @@ function segmentOf(
   { events, privacy, ...own }: UserDestination,
   values: SettingValues,
 ): SegmentConfig {
-  const { writeKey, region, endpoint } =
+  const { writeKey, region, endpoint, eventsPerSecond } =
     name === 'segment'
       ? {
           writeKey: values.SEGMENT_WRITE_KEY,
           region: values.SEGMENT_REGION,
           endpoint: values.SEGMENT_ENDPOINT,
+          eventsPerSecond: values.SEGMENT_EVENTS_PER_SECOND,
         }
       : (own as UserSegmentDestination);
   return {
@@ -101,6 +104,7 @@ function segmentOf(
     kind: 'segment',
     writeKey: writeKey ?? '',
     endpoint: endpoint || endpoints[region || 'us'],
+    perSecond: eventsPerSecond ?? Number(settings.SEGMENT_EVENTS_PER_SECOND.default),
     events,
     privacy,
   };

@@ -16,6 +16,7 @@ export function mappingOptionsOf(
   { mapping }: Config,
   salt: string,
   destination?: DestinationConfig,
+  idSuffix = '',
 ): MappingOptions {
   const { events, privacy, ...rest } = mapping;
   return {
@@ -28,7 +29,7 @@ export function mappingOptionsOf(
       ),
       salt,
     },
-    idSuffix: destination === undefined || plainNames.has(destination.name) ? '' : `-${destination.name}`,
+    idSuffix: `${destination === undefined || plainNames.has(destination.name) ? '' : `-${destination.name}`}${idSuffix}`,
   };
 }
 

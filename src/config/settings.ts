@@ -66,6 +66,13 @@ export const settings = {
     allowed: 'an http or https URL without user and password',
     schema: httpUrl,
   },
+  SEGMENT_EVENTS_PER_SECOND: {
+    meaning:
+      'How many messages a second go to Segment at most, which asks for no more than 1,000; `0` for no limit',
+    allowed: 'a whole number from 0 to 1000000',
+    default: '1000',
+    schema: wholeNumber(0, 1_000_000),
+  },
   WAREHOUSE_URL: {
     meaning: 'Connection string of a PostgreSQL server for the warehouse; `off` for no warehouse',
     allowed: 'a postgresql:// URL, odd characters of user and password percent-encoded, or off',
@@ -123,6 +130,13 @@ export const settings = {
     default: '20971520',
     schema: wholeNumber(1024, 268_435_456),
   },
+  LOG_RETENTION: {
+    meaning:
+      'How long settled records stay in the log; pending and dead ones stay until they are settled or discarded',
+    allowed: 'a length of time in hours or days (12h, 30d), or forever',
+    default: '90d',
+    schema: text.regex(/^([1-9]\d{0,5}[hd]|forever)$/).transform(parseRetention),
+  },
   LOG_LEVEL: {
     meaning: 'The least important log lines that are written',
     allowed: levels.join(', '),
@@ -145,6 +159,13 @@ export type SettingValues = { readonly [Name in SettingName]: SettingValue<Name>
 function isPostgresUrl(value: string): boolean {
   const url = /^postgres(ql)?:\/\/\S+$/.test(value) ? URL.parse(value) : null;
   return url !== null && !/@/.test(`${url.pathname}${url.hash}`) && !/@.*@/.test(value);
+}
+
+/** In milliseconds; undefined for ever. */
+function parseRetention(value: string): number | undefined {
+  if (value === 'forever') return undefined;
+  const unitMs = value.endsWith('h') ? 3_600_000 : 86_400_000;
+  return Number(value.slice(0, -1)) * unitMs;
 }
 
 /** Shorter parts between commas are taken for one secret with commas in it: each would be too easy to guess. */

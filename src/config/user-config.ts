@@ -8,6 +8,7 @@ import { groupSources } from '../mapping/context.ts';
 import type { GroupSource } from '../mapping/context.ts';
 import { findTypePatternFault } from '../mapping/filter.ts';
 import type { EventFilter } from '../mapping/filter.ts';
+import { fitsSomePlace } from '../mapping/known-paths.ts';
 import { namings } from '../mapping/names.ts';
 import type { Naming } from '../mapping/names.ts';
 import { privacyActions } from '../mapping/privacy.ts';
@@ -30,7 +31,7 @@ export interface UserConfig {
   readonly anonymousId?: string | undefined;
   /** What becomes `context.groupId`; nothing where nothing is said. */
   readonly groupId?: GroupSource | undefined;
-  /** `segment` and `warehouse` are there without a word; `false` turns one off. */
+  /** `segment` and `warehouse` are there without a word; `false` turns one off, unless a variable turns it on. */
   readonly destinations?: Readonly<Record<string, UserDestination | false | undefined>> | undefined;
   /** The last word on what an event becomes, in code. */
   readonly map?: UserMap | undefined;
@@ -50,6 +51,8 @@ export interface UserSegmentDestination extends DestinationCommon {
   readonly region?: Region | undefined;
   /** Base URL of any Segment-compatible API, in place of the region's. */
   readonly endpoint?: string | undefined;
+  /** Messages a second at most, 1,000 where nothing is said; 0 for no limit. */
+  readonly eventsPerSecond?: number | undefined;
 }
 
 export interface UserPostgresDestination extends DestinationCommon {
@@ -93,7 +96,9 @@ function strictObject<Shape extends z.ZodRawShape>(shape: Shape, fault = 'must b
 const oneOf = (values: readonly string[]) =>
   z.enum(values as [string, ...string[]], `must be ${values.join(' or ')}`);
 const textList = (what: string) =>
-  z.array(z.string(`must be ${what}`).min(1, `must be ${what}`), `must be a list: ['…']`);
+  z
+    .array(z.string(`must be ${what}`).min(1, `must be ${what}`), `must be a list: ['…']`)
+    .min(1, 'must name at least one: an empty list lets nothing pass');
 const aFunction = z
   .custom((value) => typeof value === 'function', { error: 'must be a function', abort: true })
   .refine(
@@ -125,6 +130,11 @@ const segmentDestination = strictObject({
   writeKey: asSetting('SEGMENT_WRITE_KEY'),
   region: asSetting('SEGMENT_REGION'),
   endpoint: asSetting('SEGMENT_ENDPOINT'),
+  eventsPerSecond: z
+    .int(`must be ${settings.SEGMENT_EVENTS_PER_SECOND.allowed}`)
+    .min(0, `must be ${settings.SEGMENT_EVENTS_PER_SECOND.allowed}`)
+    .max(1_000_000, `must be ${settings.SEGMENT_EVENTS_PER_SECOND.allowed}`)
+    .optional(),
   ...common,
 });
 
@@ -176,7 +186,7 @@ export function findUserConfigFaults(value: unknown): readonly UserConfigFault[]
   return [
     ...faults,
     ...findFilterFaults(events, ['events'], hasMap),
-    ...findPolicyFaults(privacy, ['privacy']),
+    ...findPolicyFaults(privacy, ['privacy'], hasMap),
     ...Object.entries(isObject(destinations) ? destinations : {}).flatMap(([name, destination]) =>
       findDestinationFaults(name, destination, hasMap),
     ),
@@ -208,7 +218,7 @@ function findDestinationFaults(
   return [
     ...faultsOf((type === 'segment' ? segmentDestination : postgresDestination).safeParse(destination), path),
     ...findFilterFaults(destination['events'], [...path, 'events'], hasMap),
-    ...findPolicyFaults(destination['privacy'], [...path, 'privacy']),
+    ...findPolicyFaults(destination['privacy'], [...path, 'privacy'], hasMap),
   ];
 }
 
@@ -236,9 +246,18 @@ function findFilterFaults(
   });
 }
 
-function findPolicyFaults(policy: unknown, path: readonly string[]): readonly UserConfigFault[] {
+/** A path that fits nothing withholds nothing: the more so a slip of the pen. */
+function findPolicyFaults(
+  policy: unknown,
+  path: readonly string[],
+  hasMap: boolean,
+): readonly UserConfigFault[] {
   return Object.keys(isObject(policy) ? policy : {}).flatMap((pattern) => {
-    const fault = findPatternFault(pattern);
+    const fault =
+      findPatternFault(pattern) ??
+      (hasMap || fitsSomePlace(pattern)
+        ? undefined
+        : 'fits nothing that a message holds; docs/events.md lists what each has');
     return fault === undefined ? [] : [{ path: [...path, pattern], fault }];
   });
 }

@@ -50,7 +50,7 @@ export interface Destination<Payload = unknown> {
 
 /** What was tried may work later: the batch stays where it is. `retryAfterMs` where the other side said when. */
 export class RetryableError extends Error {
-  readonly code = 'DESTINATION_UNAVAILABLE';
+  readonly code: string = 'DESTINATION_UNAVAILABLE';
   readonly hint: string;
   readonly retryAfterMs: number | undefined;
 
@@ -62,6 +62,16 @@ export class RetryableError extends Error {
     this.name = 'RetryableError';
     this.hint = hint;
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A setting is wrong: nothing will be taken until somebody mends it. `hint` says what, in one sentence. */
+export class BlockedError extends RetryableError {
+  override readonly code = 'DESTINATION_BLOCKED';
+
+  constructor(message: string, options: { hint: string; cause?: unknown }) {
+    super(message, options);
+    this.name = 'BlockedError';
   }
 }
 

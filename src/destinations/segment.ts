@@ -2,9 +2,10 @@
 
 import { findOversize, maxBatchBytes, maxBatchMessages } from '../segment/limits.ts';
 import type { Message } from '../segment/message.ts';
+import { RateLimit } from '../segment/rate-limit.ts';
 import { TrackingApi } from '../segment/tracking-api.ts';
 import type { TrackingApiAnswer } from '../segment/tracking-api.ts';
-import { BatchRefusedError, RetryableError, sendInHalves } from './destination.ts';
+import { BatchRefusedError, BlockedError, RetryableError, sendInHalves } from './destination.ts';
 import type { Answer, BatchLimits, Destination, EncodedMessage, Rejection } from './destination.ts';
 
 export interface SegmentOptions {
@@ -14,7 +15,12 @@ export interface SegmentOptions {
   readonly endpoint: string;
   readonly writeKey: string;
   readonly userAgent: string;
+  /** Messages at most; no limit where it is 0. */
+  readonly perSecond: number;
 }
+
+/** DNS servers are restarted in less. */
+const unknownHostMs = 5 * 60_000;
 
 /** A payload is the message's JSON text. */
 export class SegmentDestination implements Destination<string> {
@@ -23,9 +29,13 @@ export class SegmentDestination implements Destination<string> {
   readonly #api: TrackingApi;
   /** Since the bridge was started. */
   #hasAccepted = false;
+  readonly #rate: RateLimit;
+  /** As `performance.now` has it. */
+  #unknownHostSince: number | undefined;
 
   constructor(options: SegmentOptions) {
     this.name = options.name;
+    this.#rate = new RateLimit(options.perSecond);
     this.#api = new TrackingApi(options);
   }
 
@@ -56,14 +66,31 @@ export class SegmentDestination implements Destination<string> {
   }
 
   async #sendOnce(part: readonly string[], signal: AbortSignal): Promise<TrackingApiAnswer> {
+    await this.#rate.take(part.length, signal);
     const answer = await this.#api.sendBatch(part, signal).catch((cause: unknown) => {
-      throw new RetryableError(`Segment (${this.#api.host}) could not be reached`, {
-        hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
-        cause,
-      });
+      throw this.#unreachable(cause);
     });
+    this.#unknownHostSince = undefined;
     if (answer.kind === 'accepted') this.#hasAccepted = true;
     return answer;
+  }
+
+  /** A name that is unknown for long is a wrong one; for a moment it may be DNS that is down. */
+  #unreachable(cause: unknown): RetryableError {
+    const message = `Segment (${this.#api.host}) could not be reached`;
+    if ((cause as { code?: unknown }).code === 'ENOTFOUND') {
+      this.#unknownHostSince ??= performance.now();
+      if (performance.now() - this.#unknownHostSince >= unknownHostMs) {
+        return new BlockedError(`${message}: the host name is unknown`, {
+          hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
+          cause,
+        });
+      }
+    } else this.#unknownHostSince = undefined;
+    return new RetryableError(message, {
+      hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
+      cause,
+    });
   }
 
   /**
@@ -86,7 +113,7 @@ export class SegmentDestination implements Destination<string> {
       case 'refused':
         return new BatchRefusedError('bad_request', `Segment answered ${answer.status}`);
       case 'misconfigured':
-        return new RetryableError(`Segment (${this.#api.host}) answered ${answer.status}`, {
+        return new BlockedError(`Segment (${this.#api.host}) answered ${answer.status}`, {
           hint: 'Check SEGMENT_WRITE_KEY and SEGMENT_REGION or SEGMENT_ENDPOINT; events are kept and sent later',
         });
       case 'unavailable':

@@ -68,8 +68,11 @@ export interface CatalogueEntry {
   readonly tells: readonly Telling[];
   /** Where the id of the user stands whom it is about, the first that is there; `user.id` where nothing is said. */
   readonly userIdAt?: readonly string[];
-  /** Its `info` tells of whoever made it happen, such as a moderator, and never of its users. */
-  readonly infoIsOfActor?: true;
+  /**
+   * Of whom its `info` tells where that is not its user: `actor`, whoever did it to its users, such as a moderator;
+   * `anybody`, somebody who has not proved to be the user.
+   */
+  readonly infoIsOf?: 'actor' | 'anybody';
   /** Beyond those that all events have. */
   readonly fields: Fields;
   /** What its sample says differently from its fields' examples. */
@@ -170,7 +173,7 @@ export const catalogue = [
     transactional: true,
     about: 'user',
     tells: ['import'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { users: list(user) },
   },
   {
@@ -218,7 +221,6 @@ export const catalogue = [
   },
   {
     type: 'user.identity.verified',
-    aliases: ['identity-verified'],
     title: 'Identity Verified',
     when: 'an e-mail address or phone number was verified; for an address beside `user.email.verified`',
     since: '1.59',
@@ -313,6 +315,7 @@ export const catalogue = [
     about: 'user',
     tells: ['activity'],
     userIdAt: ['existing.id'],
+    infoIsOf: 'anybody',
     fields: duplicateFields,
     sample: ({ userId }) => ({
       existing: { id: userId },
@@ -329,6 +332,7 @@ export const catalogue = [
     transactional: false,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: duplicateFields,
     sample: () => ({ existing: { id: rejectedUserId } }),
   },
@@ -351,6 +355,7 @@ export const catalogue = [
     transactional: true,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: {
       ...loginFields,
       reason: since(
@@ -383,6 +388,7 @@ export const catalogue = [
     transactional: true,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: { ...loginFields, threatsDetected: list(text('ImpossibleTravel')) },
   },
   {
@@ -405,6 +411,7 @@ export const catalogue = [
     transactional: false,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: ofUser,
   },
   {
@@ -416,6 +423,7 @@ export const catalogue = [
     transactional: false,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: ofUser,
   },
   {
@@ -551,6 +559,7 @@ export const catalogue = [
     transactional: false,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: secondFactorFields,
   },
   {
@@ -563,6 +572,7 @@ export const catalogue = [
     transactional: false,
     about: 'user',
     tells: ['activity'],
+    infoIsOf: 'anybody',
     fields: secondFactorCodeFields,
   },
   {
@@ -585,7 +595,7 @@ export const catalogue = [
     about: 'user',
     tells: ['activity'],
     userIdAt: ['actioneeUserId', 'actioneeId'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: {
       action: text('Suspend'),
       actionId: uuid('e4d3c2b1-a0f9-4e8d-9c7b-6a5f4e3d2c1b'),
@@ -728,7 +738,7 @@ export const catalogue = [
     about: 'group',
     twin: 'group.member.add.complete',
     tells: ['membership'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -739,7 +749,7 @@ export const catalogue = [
     transactional: false,
     about: 'group',
     tells: ['membership'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -751,7 +761,7 @@ export const catalogue = [
     about: 'group',
     twin: 'group.member.update.complete',
     tells: ['membership'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -762,7 +772,7 @@ export const catalogue = [
     transactional: false,
     about: 'group',
     tells: ['membership'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -774,7 +784,7 @@ export const catalogue = [
     about: 'group',
     twin: 'group.member.remove.complete',
     tells: ['departure'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -785,7 +795,7 @@ export const catalogue = [
     transactional: false,
     about: 'group',
     tells: ['departure'],
-    infoIsOfActor: true,
+    infoIsOf: 'actor',
     fields: { members: list(groupMember), ...ofGroup },
   },
   {
@@ -874,6 +884,8 @@ export const catalogue = [
         reason: text('FusionAuth User Interface'),
         tenantId,
       }),
+      info,
+      tenantId: since('1.65', tenantId),
     },
   },
   {

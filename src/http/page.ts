@@ -1,5 +1,6 @@
 // The first page, made on the server: what is connected, the books, the last events. It runs no script.
 
+import { entryOf } from '../fusionauth/catalogue.ts';
 import type { RecordSummary } from '../log/log.ts';
 import type { DestinationStatus, Status } from './status.ts';
 
@@ -72,7 +73,7 @@ function eventTable(latest: readonly RecordSummary[], names: readonly string[]):
   const rows = latest.map(
     (record) => `<tr>
 <td>${escape(time(record.receivedAt))}</td>
-<td>${escape(record.type)}</td>
+<td>${escape(record.type)}${entryOf(record.type) ? '' : ' <small>unknown type</small>'}</td>
 <td><code>${escape(record.id)}</code></td>
 <td>${escape(record.verifiedBy)}</td>
 ${names.map((name) => `<td class="${record.outcomes[name] ?? ''}">${escape(record.outcomes[name] ?? '')}</td>`).join('')}

@@ -9,6 +9,8 @@ import type { Metrics } from './metrics.ts';
 import { contentSecurityPolicy, renderPage } from './page.ts';
 import type { PageData } from './page.ts';
 import type { Status } from './status.ts';
+import { registerRecordsApi } from './records-api.ts';
+import type { RecordsApiOptions } from './records-api.ts';
 import { registerWebhook } from './webhook.ts';
 import type { WebhookOptions } from './webhook.ts';
 
@@ -19,15 +21,15 @@ export interface ServerOptions {
   readonly metrics: Metrics;
   readonly readStatus: () => Promise<Status>;
   readonly readLatest: (count: number) => Promise<readonly RecordSummary[]>;
+  readonly records: Pick<RecordsApiOptions, 'deliveries' | 'explain'>;
   readonly page: () => Pick<PageData, 'places' | 'verification' | 'version'>;
 }
 
 /** FusionAuth keeps its connections open; a sender this slow is none of its. */
 const requestTimeoutMs = 30_000;
-const maxListed = 1_000;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { webhook, access, log, metrics, readStatus, readLatest, page } = options;
+  const { webhook, access, log, metrics, readStatus, readLatest, records, page } = options;
   const server = fastify({
     bodyLimit: webhook.maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -54,12 +56,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   });
 
   server.get('/api/status', guard, () => readStatus());
-  server.get<{ Querystring: { limit?: string } }>('/api/events', guard, async ({ query }) => {
-    const limit = Number(query.limit ?? 50);
-    return {
-      events: await readLatest(Number.isInteger(limit) ? Math.min(Math.max(limit, 1), maxListed) : 50),
-    };
-  });
+  registerRecordsApi(server, { ...records, log, guard });
 
   server.get('/healthz', () => ({ status: 'alive' }));
   server.get('/readyz', (_request, reply) => {

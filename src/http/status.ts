@@ -1,6 +1,7 @@
 // The bridge's status: its books, and how each destination fares. What `status`, the page and the metrics show.
 
-import type { Delivery, DeliveryFault, DeliveryState } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import type { DeliveryFault, DeliveryState } from '../delivery/sender.ts';
 import type { ConsumerBooks, EventLog, RecordSummary } from '../log/log.ts';
 
 export interface DestinationStatus extends ConsumerBooks {

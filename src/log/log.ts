@@ -38,7 +38,10 @@ export interface DeadLetter {
 
 /** One try to send messages; several in a row that ended in the same way stand as one. */
 export interface Attempt {
-  /** The stretch of records whose messages were in it. */
+  /**
+   * The stretch of records whose messages were in it. Of those between, the filtered ones had none, nor had those that a
+   * replay left out; in a journey it may be a part of a very long stretch.
+   */
   readonly first: Position;
   readonly last: Position;
   readonly messages: number;
@@ -259,11 +262,13 @@ export interface EventLog {
 
   /**
    * Removes records that were received before this time and that all these consumers have settled, none of them dead, with
-   * all that was kept of them, and gives their space back. In steps that hold up no append. Resolves to how many.
+   * all that was kept of them, and gives their space back. In steps that hold up no append. Resolves to how many. A consumer
+   * that has never begun has settled nothing; for one that is not among them the removed records count as filtered, since
+   * it will not get them any more.
    */
   prune(before: number, consumers: readonly string[], signal: AbortSignal): Promise<number>;
 
-  /** Whether an append would be taken at this moment, as far as is known. */
+  /** Whether an append would be taken at this moment, as far as is known; not where the disk has too little room. */
   isWritable(): boolean;
 
   /** Resolves when all that was appended or committed is on disk and the files are closed. */

@@ -4,7 +4,6 @@
 // reading. A second process cannot open the same folder: the lock file's lock dies with the process that holds it.
 
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventId } from '../fusionauth/event.ts';
 import { LogOpenError, LogUnavailableError } from './log.ts';
@@ -29,65 +28,95 @@ import type {
   Settlement,
 } from './log.ts';
 import { AppendPressure } from './sqlite/append-pressure.ts';
+import { DiskFloor, volumeOf } from './sqlite/disk-floor.ts';
+import type { MeasureVolume } from './sqlite/disk-floor.ts';
 import { lockDirectory, releaseDirectory } from './sqlite/folder-lock.ts';
+import type { FolderLock } from './sqlite/folder-lock.ts';
 import { GroupWriter, groupOf } from './sqlite/group-writer.ts';
 import { hintFor } from './sqlite/hints.ts';
-import type { Group, GroupResult, Query, QueryResult, RecordRow, StoredReplay } from './sqlite/operations.ts';
+import type { Group, GroupResult, Query, QueryResult, RecordRow } from './sqlite/operations.ts';
+import { isDamage, noteDamage, repairIfDamaged } from './sqlite/repair.ts';
+import type { Damage } from './sqlite/repair.ts';
 import { WorkerClient } from './sqlite/worker-rpc.ts';
 
 /** Consumers give way to a flood of webhooks, but for no longer than this at each hand-out, so that none starves. */
 const giveWayMs = 150;
 /** Records that one step of a discard or a removal takes: some milliseconds, for which appends wait. */
-const recordsPerStep = 100;
+const recordsPerStep = 50;
+/** Of free space that one step gives back. */
+const pagesPerStep = 100;
 /** Between two steps of a removal, for the appends. */
 const stepPauseMs = 10;
+/** Of the bodies that a search for dead records hands over at a time; it needs none of them. */
+const searchCharacters = 4_000_000;
+
+interface Threads {
+  readonly writer: WorkerClient<Group, GroupResult>;
+  readonly reader: WorkerClient<Query, QueryResult>;
+}
+
+interface OpenedParts extends Threads {
+  readonly floor: DiskFloor;
+  readonly measureVolume: MeasureVolume;
+  readonly lock: FolderLock;
+  readonly file: string;
+  readonly damage: Damage | undefined;
+}
 
 export class SqliteLog implements EventLog {
-  readonly #lock: DatabaseSync;
+  /** What was wrong with the log when it was opened, and has been repaired. */
+  readonly damage: Damage | undefined;
+  readonly #file: string;
+  readonly #lock: FolderLock;
   readonly #writer: WorkerClient<Group, GroupResult>;
   readonly #reader: WorkerClient<Query, QueryResult>;
   readonly #groups: GroupWriter;
+  readonly #floor: DiskFloor;
   readonly #pressure = new AppendPressure();
   #appended = Promise.withResolvers<undefined>();
   #replayStarted = Promise.withResolvers<undefined>();
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    directory: string,
-    lock: DatabaseSync,
-    writer: WorkerClient<Group, GroupResult>,
-    reader: WorkerClient<Query, QueryResult>,
-  ) {
+  private constructor({ lock, file, damage, writer, reader, floor, measureVolume }: OpenedParts) {
+    this.damage = damage;
+    this.#file = file;
     this.#lock = lock;
     this.#writer = writer;
     this.#reader = reader;
+    this.#floor = floor;
     this.#groups = new GroupWriter({
-      directory,
+      floor,
+      measureVolume,
       writer,
       onStored: () => {
         this.#appended.resolve(undefined);
         this.#appended = Promise.withResolvers<undefined>();
       },
+      onFault: (cause) => noteDamage(file, cause),
     });
   }
 
-  /** Opens the log in this folder, which is made where it is missing. Throws LogOpenError. */
-  static async open(directory: string): Promise<SqliteLog> {
+  /**
+   * Opens the log in this folder, which is made where it is missing. A damaged one is repaired, which can take minutes for
+   * millions of records; `damage` tells of it. Throws LogOpenError.
+   */
+  static async open(
+    directory: string,
+    { measureVolume = volumeOf(directory) }: { measureVolume?: MeasureVolume } = {},
+  ): Promise<SqliteLog> {
     const lock = lockDirectory(directory);
     const file = join(directory, 'log.sqlite');
-    const writer = new WorkerClient<Group, GroupResult>('writer', { file });
-    let reader: WorkerClient<Query, QueryResult> | undefined;
     try {
-      // The first, empty group is answered when the writer has opened the file and made the tables.
-      await writer.request(groupOf([], []));
-      reader = new WorkerClient<Query, QueryResult>('reader', { file });
-      await reader.request({ kind: 'books', consumers: [], now: 0 });
-      writer.demandToLive();
-      reader.demandToLive();
-      return new SqliteLog(directory, lock, writer, reader);
+      let damage = repairIfDamaged(file, lock);
+      const threads = await startThreads(file).catch(async (cause: unknown) => {
+        if (!isDamage(cause)) throw cause;
+        noteDamage(file, cause);
+        damage = repairIfDamaged(file, lock);
+        return startThreads(file);
+      });
+      const floor = await DiskFloor.watch(measureVolume);
+      return new SqliteLog({ lock, file, damage, floor, measureVolume, ...threads });
     } catch (cause) {
-      await reader?.close();
-      await writer.close();
       releaseDirectory(lock);
       throw new LogOpenError(`The log ${file} could not be opened: ${(cause as Error).message}`, {
         hint: hintFor(cause),
@@ -178,13 +207,27 @@ export class SqliteLog implements EventLog {
   }
 
   async discard(consumer: string, filter: RecordFilter, because: string): Promise<number> {
+    const limits = { maxRecords: recordsPerStep, maxCharacters: searchCharacters };
     let discarded = 0;
-    for (;;) {
-      const limit = recordsPerStep;
-      const step = (await this.#groups.run({ kind: 'discard', consumer, filter, because, limit })) as number;
-      discarded += step;
-      if (step < limit) return discarded;
-    }
+    let after = 0;
+    let end: number | undefined;
+    do {
+      const search = {
+        kind: 'matching',
+        consumer,
+        filter: { ...filter, outcome: 'dead' },
+        ...limits,
+      } as const;
+      const { rows, searchedTo, until } = await this.#query<'matching'>({ ...search, after, until: end });
+      const positions = rows.map(({ position }) => position);
+      if (positions.length > 0) {
+        const step = { kind: 'discard', consumer, positions, because, now: Date.now() } as const;
+        discarded += (await this.#groups.run(step)) as number;
+      }
+      after = searchedTo;
+      end = until;
+    } while (after < end);
+    return discarded;
   }
 
   async countMatching(consumer: string, filter: RecordFilter): Promise<number> {
@@ -214,7 +257,7 @@ export class SqliteLog implements EventLog {
   }
 
   async replays(): Promise<readonly Replay[]> {
-    return (await this.#readReplays()).map(({ replay }) => replay);
+    return (await this.#query<'replays'>({ kind: 'replays' })).replays;
   }
 
   async *replay(
@@ -222,30 +265,35 @@ export class SqliteLog implements EventLog {
     { maxRecords, maxCharacters }: ConsumeLimits,
     signal: AbortSignal,
   ): AsyncGenerator<ReplayedRecords> {
-    while (!signal.aborted) {
+    // How far the search for the next records of a replay has come, which may be further than what it has settled.
+    let searched: { id: ReplayId | undefined; to: number } = { id: undefined, to: 0 };
+    while (!isAborted(signal)) {
       const started = this.#replayStarted.promise;
-      const next = (await this.#readReplays()).findLast(
-        ({ replay }) => replay.consumer === consumer && replay.state === 'running',
-      );
+      const { next } = await this.#query<'next-replay'>({ kind: 'next-replay', consumer });
       if (next === undefined) {
         await until(started, signal);
         continue;
       }
-      const { replay, position: after, until: end } = next;
-      const { rows, searchedTo } = await this.#search(replay, after, end, maxRecords, maxCharacters, signal);
+      const { replay, position, until: end } = next;
+      const after = searched.id === replay.id ? Math.max(searched.to, position) : position;
+      if (after >= end) {
+        await this.#endReplay(replay.id, 'done');
+        continue;
+      }
+      const limits = { after, until: end, maxRecords, maxCharacters };
+      const search = { kind: 'matching', consumer, filter: replay.filter, ...limits } as const;
+      const { rows, searchedTo } = await this.#query<'matching'>(search);
       if (isAborted(signal)) return;
       if (rows.length === 0) {
-        if (searchedTo >= end) await this.#endReplay(replay.id, 'done');
+        searched = { id: replay.id, to: searchedTo };
         continue;
       }
       yield {
         replay,
         records: rows.map(toRecord),
         commit: async (settlements: readonly Settlement[], attempts: readonly Attempt[]) => {
-          const to = searchedTo;
-          const settledAt = Date.now();
-          const settled = { consumer, replay: replay.id, to, settlements, attempts, settledAt };
-          await this.#groups.run({ kind: 'resettle', ...settled });
+          const settled = { consumer, replay: replay.id, to: searchedTo, settlements, attempts };
+          await this.#groups.run({ kind: 'resettle', ...settled, settledAt: Date.now() });
         },
       };
     }
@@ -253,14 +301,17 @@ export class SqliteLog implements EventLog {
 
   async prune(before: number, consumers: readonly string[], signal: AbortSignal): Promise<number> {
     let pruned = 0;
-    while (!signal.aborted) {
-      const limit = recordsPerStep;
-      const step = (await this.#groups.run({ kind: 'prune', before, consumers, limit })) as number;
-      pruned += step;
-      if (step < limit) break;
-      await sleep(stepPauseMs, undefined, { signal }).catch(() => undefined);
-      await this.#giveWay(signal);
+    for (let after = 0; !isAborted(signal);) {
+      const search = { kind: 'prunable', before, consumers, after, maxRecords: recordsPerStep } as const;
+      const { positions, searchedTo, isDone } = await this.#query<'prunable'>(search);
+      if (isDone) break;
+      after = searchedTo;
+      if (positions.length === 0) continue;
+      const step = { kind: 'prune', positions, consumers, maxPages: pagesPerStep } as const;
+      pruned += (await this.#groups.run(step)) as number;
+      await this.#pauseStep(signal);
     }
+    await this.#giveBack(signal);
     return pruned;
   }
 
@@ -274,6 +325,7 @@ export class SqliteLog implements EventLog {
   }
 
   async #close(): Promise<void> {
+    this.#floor.stop();
     await this.#groups.close();
     await this.#reader.close();
     await this.#writer.close();
@@ -291,27 +343,18 @@ export class SqliteLog implements EventLog {
     return this.#groups.run({ kind: 'end-replay', replay, state, now: Date.now() });
   }
 
-  /** The first records behind `after` that fit, piece by piece; none where nothing up to `end` does. */
-  async #search(
-    { consumer, filter }: Replay,
-    after: number,
-    end: number,
-    maxRecords: number,
-    maxCharacters: number,
-    signal: AbortSignal,
-  ): Promise<Pick<QueryResult & { kind: 'matching' }, 'rows' | 'searchedTo'>> {
-    let searchedTo = after;
-    while (searchedTo < end && !signal.aborted) {
-      const limits = { after: searchedTo, until: end, maxRecords, maxCharacters };
-      const found = await this.#query<'matching'>({ kind: 'matching', consumer, filter, ...limits });
-      if (found.rows.length > 0) return found;
-      searchedTo = found.searchedTo;
+  /** What the steps of a removal have freed and not given back yet. */
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    while (!isAborted(signal)) {
+      const left = (await this.#groups.run({ kind: 'give-back', maxPages: pagesPerStep })) as number;
+      if (left === 0) return;
+      await this.#pauseStep(signal);
     }
-    return { rows: [], searchedTo };
   }
 
-  async #readReplays(): Promise<readonly StoredReplay[]> {
-    return (await this.#query<'replays'>({ kind: 'replays' })).replays;
+  async #pauseStep(signal: AbortSignal): Promise<void> {
+    await sleep(stepPauseMs, undefined, { signal }).catch(() => undefined);
+    await this.#giveWay(signal);
   }
 
   #readRecords(
@@ -327,11 +370,31 @@ export class SqliteLog implements EventLog {
     try {
       return (await this.#reader.request(query)) as QueryResult & { kind: Kind };
     } catch (cause) {
+      noteDamage(this.#file, cause);
       throw new LogUnavailableError(`The log could not be read: ${(cause as Error).message}`, {
         hint: hintFor(cause),
         cause,
       });
     }
+  }
+}
+
+/** Resolves when both have opened the file; where one cannot, none is left. */
+async function startThreads(file: string): Promise<Threads> {
+  const writer = new WorkerClient<Group, GroupResult>('writer', { file });
+  let reader: WorkerClient<Query, QueryResult> | undefined;
+  try {
+    // The first, empty group is answered when the writer has opened the file and made the tables.
+    await writer.request(groupOf([], []));
+    reader = new WorkerClient<Query, QueryResult>('reader', { file });
+    await reader.request({ kind: 'books', consumers: [], now: 0 });
+    writer.demandToLive();
+    reader.demandToLive();
+    return { writer, reader };
+  } catch (cause) {
+    await reader?.close();
+    await writer.close();
+    throw cause;
   }
 }
 

@@ -49,7 +49,7 @@ export function summarize({ state, phrase, reason }: Becoming): string {
 /** By its type alone. */
 function filteredBecause(type: string, filters: readonly EventFilter[]): string | undefined {
   for (const { include, exclude } of filters) {
-    const reason = compileFilter({ include, exclude })({ id: '' as never, type });
+    const reason = compileFilter({ include, exclude }).ofType(type);
     if (reason !== undefined) return reason;
   }
   return undefined;

@@ -13,7 +13,7 @@ import type { PrivacyPolicy } from './privacy.ts';
 import type { PrivacyAction } from './privacy-actions.ts';
 
 /** What a policy can reach. All else of a message, its ids, type, names and time, is never touched. */
-export const reachableParts = ['traits', 'properties', 'context'] as const;
+export const reachableParts = ['traits', 'properties', 'context', 'integrations'] as const;
 
 /** Undefined, or what is wrong with a pattern, as the end of a sentence that begins with it. */
 export function findPatternFault(pattern: string): string | undefined {
@@ -33,7 +33,7 @@ export function findPatternFault(pattern: string): string | undefined {
   return undefined;
 }
 
-export interface Rule {
+export interface PolicyRule {
   readonly pattern: string;
   readonly action: PrivacyAction;
   /** Of the rules that match at one depth the highest decides. */
@@ -44,7 +44,7 @@ export interface Rule {
 interface PatternNode {
   readonly fits: Matcher;
   /** Of the pattern that ends here. */
-  rule: Rule | undefined;
+  rule: PolicyRule | undefined;
   /** By segment. */
   readonly children: Map<string, PatternNode>;
 }
@@ -122,7 +122,7 @@ export interface Place {
   /** Those that the path leads to, and that something may match below. */
   readonly nodes: readonly PatternNode[];
   /** What decides here, and below unless a rule matches there. */
-  readonly rule: Rule | undefined;
+  readonly rule: PolicyRule | undefined;
   /** Nothing changes here or below. */
   readonly isInert: boolean;
   /** The places below, by key, that are remembered. Undefined where none may be. */
@@ -175,7 +175,7 @@ function withDeep(node: PatternNode): readonly PatternNode[] {
 /** `matching`: the nodes of all patterns that lead here. `above`: what decides if none of them ends here. */
 function createPlace(
   matching: readonly PatternNode[],
-  above: Rule | undefined,
+  above: PolicyRule | undefined,
   isRemembered: boolean,
 ): Place {
   const rules = matching.flatMap((node) => node.rule ?? []);

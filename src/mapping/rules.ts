@@ -74,14 +74,12 @@ export function isDeletion({ type }: CatalogueEntry): boolean {
   return type === 'user.delete' || type === 'user.delete.complete';
 }
 
-/** Why the track says nothing that another event does not say already; undefined where it adds something. */
-export function redundantTrack({ entry }: Rule, event: FusionAuthEvent): string | undefined {
-  const twin = emailTwins[entry.type];
-  if (twin === undefined || event['loginIdType'] !== 'email') return undefined;
-  return `for an e-mail address FusionAuth sends ${twin} as well`;
+/** The type that FusionAuth sends of the same thing, under another name; undefined where there is none. */
+export function redundantTrack({ entry }: Rule, event: FusionAuthEvent): KnownEventType | undefined {
+  return event['loginIdType'] === 'email' ? emailTwins[entry.type] : undefined;
 }
 
-const emailTwins: Readonly<Record<string, string>> = {
+const emailTwins: Readonly<Record<string, KnownEventType>> = {
   'user.identity.verified': 'user.email.verified',
   'user.identity.update': 'user.email.update',
 };

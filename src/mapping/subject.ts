@@ -14,7 +14,7 @@ export interface Subject {
 /** The one user of an event; undefined where it names none. */
 export function subjectOf(event: FusionAuthEvent, entry: CatalogueEntry): Subject | undefined {
   for (const path of entry.userIdAt ?? ['user.id']) {
-    const userId = textOf(valueAt(event, path));
+    const userId = idOf(valueAt(event, path));
     if (userId !== undefined)
       return { userId, user: objectOf(event[path.startsWith('existing') ? 'existing' : 'user']) };
   }
@@ -27,7 +27,12 @@ export function* subjectsOf(
   list: 'users' | 'members',
 ): Iterable<Subject & { readonly index: number }> {
   for (const [index, entry] of objectsOf(event[list]).entries()) {
-    const userId = textOf(entry[list === 'users' ? 'id' : 'userId']);
+    const userId = idOf(entry[list === 'users' ? 'id' : 'userId']);
     if (userId !== undefined) yield { userId, user: list === 'users' ? entry : {}, index };
   }
+}
+
+/** A blank names nobody. */
+function idOf(value: unknown): string | undefined {
+  return textOf(value)?.trim() === '' ? undefined : textOf(value);
 }

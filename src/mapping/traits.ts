@@ -52,7 +52,7 @@ export function traitsOf(user: JsonObject, event: FusionAuthEvent): JsonMap {
     ['email', textOf(user['email']) ?? primaryIdentity(user, 'email')],
     ['tenantId', tenantIdOf(event) ?? textOf(user['tenantId'])],
     ['verified', readField(user, 'verified', userObject.fields.verified) ?? primaryVerified(user)],
-    ...saidByType(event.type),
+    ...saidByType(event),
 
     ['name', textOf(user['fullName']) ?? joinedName(user)],
     ['phone', phone],
@@ -76,11 +76,12 @@ export function groupTraitsOf(group: JsonObject, event: FusionAuthEvent): JsonMa
 }
 
 /** These types are sent before the commit, and may carry the user as it was. */
-function saidByType(type: string): readonly (readonly [string, JsonValue])[] {
+function saidByType(event: FusionAuthEvent): readonly (readonly [string, JsonValue])[] {
+  const { type } = event;
   if (type === 'user.deactivate') return [['active', false]];
   if (type === 'user.reactivate') return [['active', true]];
-  if (type === 'user.email.verified') return [['verified', true]];
-  return [];
+  const isEmail = type === 'user.identity.verified' && event['loginIdType'] === 'email';
+  return type === 'user.email.verified' || isEmail ? [['verified', true]] : [];
 }
 
 function joinedName(user: JsonObject): string {
@@ -95,10 +96,9 @@ function primaryIdentity(user: JsonObject, type: string): string | undefined {
   return textOf((identities.find((identity) => identity['primary'] === true) ?? identities[0])?.['value']);
 }
 
-/** `user.verified` is deprecated since 1.59: what counts is whether the primary identity is verified. */
+/** `user.verified` is deprecated since 1.59: what counts is whether the e-mail address is verified, or what is primary. */
 function primaryVerified(user: JsonObject): boolean | undefined {
-  const verified = objectsOf(user['identities']).find((identity) => identity['primary'] === true)?.[
-    'verified'
-  ];
+  const identities = objectsOf(user['identities']).filter(({ primary }) => primary === true);
+  const verified = (identities.find(({ type }) => type === 'email') ?? identities[0])?.['verified'];
   return typeof verified === 'boolean' ? verified : undefined;
 }

@@ -77,11 +77,33 @@ function completed(
       ...(timestamp === undefined ? {} : { timestamp }),
       context: {},
       ...emptyPartOf(draft['type']),
-      ...draft,
+      ...onlyOfSpec(draft),
       // Those that it was given have the suffix already; what is no text is told by the checks.
       messageId: ownId(givenIds.has(given) || typeof given !== 'string' ? given : `${given}${idSuffix}`),
     } as unknown as Message;
   });
+}
+
+/** What Segment's spec has, and no more: the privacy policy knows where people stand in these. */
+const fieldsOfSpec = new Set([
+  'type',
+  'messageId',
+  'userId',
+  'anonymousId',
+  'timestamp',
+  'context',
+  'integrations',
+  'traits',
+  'event',
+  'properties',
+  'groupId',
+  'previousId',
+  'name',
+  'category',
+]);
+
+function onlyOfSpec(draft: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(draft).filter(([field]) => fieldsOfSpec.has(field)));
 }
 
 /** What a message of this kind has at least. */

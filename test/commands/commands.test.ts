@@ -41,9 +41,9 @@ test('events lists every type of the catalogue with what it becomes', async () =
   assert.equal(stdout.trim().split('\n').length, catalogue.length + 1);
   assert.match(
     stdout,
-    /^user\.create\.complete +1\.30 +identify, then track "user\.create\.complete" +a user was created; not for imports$/m,
+    /^user\.create\.complete +1\.30 +all +identify, then track "user\.create\.complete" +a user was created; not for imports$/m,
   );
-  assert.match(stdout, /^kickstart\.success +1\.30 +nothing: it names no user /m);
+  assert.match(stdout, /^kickstart\.success +1\.30 +all +nothing: it names no user /m);
 });
 
 test('events --json is one document, and a text chooses among the types', async () => {
@@ -132,7 +132,10 @@ test('status exits with 0 where all is well, and with 1 and the reason where a d
   const well = await run(['status', '--url', bridge.url]);
   segment.fail({ kind: 'status', status: 401 });
   await bridge.post(sample('user.login.success'));
-  await until('it retries', async () => (await bridge.books()).destinations['segment']?.state === 'retrying');
+  await until(
+    'it is blocked',
+    async () => (await bridge.books()).destinations['segment']?.state === 'blocked',
+  );
   const unwell = await run(['status', '--url', bridge.url]);
 
   assert.equal(well.exitCode, 0);

@@ -36,6 +36,7 @@ const segment: SegmentConfig = {
   kind: 'segment',
   writeKey: 'key',
   endpoint: 'https://api.segment.io',
+  perSecond: 1_000,
   events: undefined,
   privacy: undefined,
 };
@@ -57,6 +58,7 @@ describe('settings', () => {
       allowUnsigned: false,
       adminToken: undefined,
       maxBodyBytes: 20_971_520,
+      logRetentionMs: 90 * 86_400_000,
       logLevel: 'info',
       configFile: undefined,
     });

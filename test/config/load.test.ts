@@ -121,12 +121,14 @@ describe('the documented example', { concurrency: 4 }, () => {
           kind: 'segment',
           writeKey: 'key-1',
           endpoint: 'https://events.eu1.segmentapis.com',
+          perSecond: 1_000,
         },
         {
           name: 'acme',
           kind: 'segment',
           writeKey: 'key-2',
           endpoint: 'https://api.segment.io',
+          perSecond: 1_000,
           events: { tenants: ['…'] },
         },
       ]);
@@ -222,6 +224,7 @@ describe('a variable', { concurrency: 4 }, () => {
     kind: 'segment',
     writeKey: 'file-key',
     endpoint: 'https://events.eu1.segmentapis.com',
+    perSecond: 1_000,
   };
   const embedded = { name: 'warehouse', kind: 'embedded', schema: 'fusionauth' };
 
@@ -301,7 +304,13 @@ describe('a variable', { concurrency: 4 }, () => {
       [
         embedded,
         segment,
-        { name: 'acme', kind: 'segment', writeKey: 'acme-key', endpoint: 'https://api.segment.io' },
+        {
+          name: 'acme',
+          kind: 'segment',
+          writeKey: 'acme-key',
+          endpoint: 'https://api.segment.io',
+          perSecond: 1_000,
+        },
       ],
     ],
   ];
@@ -338,7 +347,7 @@ export default defineConfig({
   const brokenFaults = [
     `${name}:17: maps is not known; known are events, naming, privacy, anonymousId, groupId, destinations, map`,
     `${name}:7: events.include[1] "user.logn" is no event type of FusionAuth’s; \`events\` prints them all`,
-    `${name}:11: privacy.email must begin with traits, properties, context or a wildcard for them`,
+    `${name}:11: privacy.email must begin with traits, properties, context, integrations or a wildcard for them`,
     `${name}:14: destinations['two words'] is no name: small letters, digits, _ and -, a letter first, 24 characters at most`,
     `${name}:15: destinations.acme.events.tenants must be a list: ['…']`,
   ];

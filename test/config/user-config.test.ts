@@ -136,7 +136,7 @@ describe('a fault is told at its path, and says what to do:', () => {
   const filter = 'must be an object: { include: […], exclude: […], tenants: […], applications: […], filter }';
   const typeOrPattern = 'must be an event type or a pattern such as user.*';
   const actions = 'must be keep or drop or hash or truncate or mask';
-  const knownInSegment = 'known are type, writeKey, region, endpoint, events, privacy';
+  const knownInSegment = 'known are type, writeKey, region, endpoint, eventsPerSecond, events, privacy';
   const knownInPostgres = 'known are type, url, schema, port, events, privacy';
   const port = 'must be a port from 1 to 65535';
   const notAsync = 'must not be async, nor a generator: what it returns is used at once';
@@ -262,7 +262,7 @@ describe('a fault is told at its path, and says what to do:', () => {
       'a path without its part',
       { privacy: { email: 'hash' } },
       ['privacy', 'email'],
-      'must begin with traits, properties, context or a wildcard for them',
+      'must begin with traits, properties, context, integrations or a wildcard for them',
     ],
     [
       'a path with a gap',
@@ -433,7 +433,7 @@ describe('a fault is told at its path, and says what to do:', () => {
       'a path in the policy of a destination',
       { destinations: { segment: { privacy: { email: 'drop' } } } },
       ['destinations', 'segment', 'privacy', 'email'],
-      'must begin with traits, properties, context or a wildcard for them',
+      'must begin with traits, properties, context, integrations or a wildcard for them',
     ],
   ];
   for (const [name, config, path, fault] of wrong) {

@@ -30,7 +30,7 @@ import { SqliteLog } from '../../src/log/sqlite.ts';
 import { reviveEvent } from '../../src/fusionauth/event.ts';
 import type { Mapping } from '../../src/mapping/map.ts';
 import type { Message, MessageId } from '../../src/segment/message.ts';
-import { appendAll, assertBooks, eventId, makeEvent, OpenedLog } from '../log/contract.ts';
+import { appendAll, assertBooks, eventId, makeEvent, OpenedLog } from '../log/opened-log.ts';
 import { until } from '../support/until.ts';
 
 const silent = pino({ level: 'silent' });
@@ -829,12 +829,15 @@ function openLog(): Promise<OpenedLog> {
 function run(
   log: EventLog,
   destination: ScriptedDestination,
-  options: Partial<Pick<DeliveryOptions, 'logger' | 'mapping' | 'onAttempt' | 'onDeadLetters'>> = {},
+  {
+    mapping = loginMapping,
+    ...options
+  }: Partial<Pick<DeliveryOptions, 'logger' | 'onAttempt' | 'onDeadLetters'>> & { mapping?: Mapping } = {},
 ): { readonly delivery: Delivery } & AsyncDisposable {
   const delivery = new Delivery({
     log,
     destination,
-    mapping: loginMapping,
+    mappingFor: () => mapping,
     turns: new Turns(),
     logger: silent,
     random: () => 1,

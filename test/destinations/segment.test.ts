@@ -38,6 +38,7 @@ function segmentAt(endpoint: string): SegmentDestination & AsyncDisposable {
     name: 'segment',
     endpoint,
     writeKey: 'key',
+    perSecond: 0,
     userAgent: 'test/1.0',
   });
   return Object.assign(destination, { [Symbol.asyncDispose]: () => destination.close() });
@@ -386,6 +387,7 @@ describe('a batch that Segment cannot take now', () => {
       name: 'segment',
       endpoint: segment.url,
       writeKey: 'secret-write-key',
+      perSecond: 0,
       userAgent: 'test/1.0',
     });
     segment.fail({ kind: 'status', status: 401 });

@@ -7,6 +7,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventTypes } from '../../src/fusionauth/catalogue.ts';
+import { describeBecoming } from '../../src/mapping/describe.ts';
 import { startBridge } from '../support/bridge.ts';
 import { markedEvent } from '../support/marked-event.ts';
 import { SegmentStandIn } from '../support/segment.ts';
@@ -23,7 +24,8 @@ test('no secret of the 64 types is in the log, at Segment, in the warehouse, in 
   await using settings = await temporaryFolder();
   const configFile = join(settings.path, 'bridge.config.mjs');
   // Every type that can become something does.
-  await writeFile(configFile, `export default { events: { include: ${JSON.stringify(eventTypes)} } };`);
+  const include = eventTypes.filter((type) => describeBecoming({ type }).state !== 'never');
+  await writeFile(configFile, `export default { events: { include: ${JSON.stringify(include)} } };`);
   const marked = eventTypes.map((type) =>
     markedEvent(type, { eventId: randomUUID(), userId: randomUUID(), createInstant: 1_767_225_600_000 }),
   );

@@ -9,7 +9,7 @@ import { findImbalances, readLatest, readStatus } from '../../src/http/status.ts
 import type { DestinationStatus, Status } from '../../src/http/status.ts';
 import type { EventLog } from '../../src/log/log.ts';
 import { SqliteLog } from '../../src/log/sqlite.ts';
-import { eventId, makeEvent, OpenedLog } from '../log/contract.ts';
+import { eventId, makeEvent, OpenedLog } from '../log/opened-log.ts';
 import { until } from '../support/until.ts';
 
 describe('the status', () => {
@@ -182,7 +182,7 @@ function makeDelivery(log: EventLog, name: string, changes: Partial<Destination>
   return new Delivery({
     log,
     destination,
-    mapping: () => [],
+    mappingFor: () => () => [],
     turns: new Turns(),
     logger: pino({ level: 'silent' }),
   });

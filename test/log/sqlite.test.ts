@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { open as openFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
@@ -12,7 +12,19 @@ import type { EventLog } from '../../src/log/log.ts';
 import { SqliteLog } from '../../src/log/sqlite.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
-import { assertBooks, describeLog, eventId, idsOf, makeEvent, OpenedLog } from './contract.ts';
+import { describeLog } from './contract.ts';
+import {
+  appendAll,
+  assertBooks,
+  consumer,
+  eventId,
+  idsOf,
+  makeEvent,
+  OpenedLog,
+  replayedIds,
+  settle,
+  startConsumer,
+} from './opened-log.ts';
 
 const open = (directory: string) => SqliteLog.open(directory);
 
@@ -74,20 +86,17 @@ describe('a folder belongs to one bridge', { concurrency: 4 }, () => {
 });
 
 describe('a folder that cannot be used', () => {
-  test('a log file that is no database is refused with what to do, and opens once it is out of the way', async () => {
+  test('a log file that is no database is kept aside and told of, and a new log takes its place', async () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, 'log.sqlite');
-    await writeFile(file, 'This is not a database. '.repeat(1_000));
+    const text = 'This is not a database. '.repeat(1_000);
+    await writeFile(file, text);
 
-    await assert.rejects(open(folder.path), (error: unknown) => {
-      assert.ok(error instanceof LogOpenError);
-      assert.match(error.message, /log\.sqlite could not be opened: file is not a database/);
-      assert.match(error.hint, /damaged.*restore it from a backup/);
-      return true;
-    });
-
-    await rm(file);
     await using opened = await openAt(folder.path);
+
+    const { damage } = opened.log;
+    assert.partialDeepStrictEqual(damage, { found: 'file is not a database', records: 0 });
+    assert.equal(await readFile(damage?.setAside ?? '', 'utf8'), text);
     assert.equal(await opened.log.append(makeEvent()), 'stored');
   });
 
@@ -176,6 +185,229 @@ test('more than memory should hold is refused while the disk is behind, and take
   await assertBooks(opened.log, { received: 9, stored: 9 });
 });
 
+describe('a disk with little room', { concurrency: 2 }, () => {
+  const mb = 1024 * 1024;
+
+  test('refuses webhooks before SQLite does, settles and removes on, and takes them again when there is room', async () => {
+    await using folder = await temporaryFolder();
+    let freeBytes = 1_000 * mb;
+    const measureVolume = () => Promise.resolve({ freeBytes, totalBytes: 100_000 * mb });
+    await using opened = await openAt(folder.path, { measureVolume });
+    const { log } = opened;
+    await log.append(makeEvent());
+
+    freeBytes = 100 * mb;
+    await until('the log has seen that there is little room', () => !log.isWritable());
+    await assert.rejects(log.append(makeEvent()), (error: unknown) => {
+      assert.ok(error instanceof LogUnavailableError);
+      assert.match(error.hint, /disk is full: make room/);
+      return true;
+    });
+    await idsOf(log, 1);
+    const pruned = await log.prune(Date.now(), [consumer], new AbortController().signal);
+    await assertBooks(log, { received: 1, stored: 1, segment: { pending: 0, delivered: 1 } });
+    assert.equal(pruned, 1);
+    assert.equal(log.isWritable(), false, 'a write that worked says nothing of the room');
+
+    freeBytes = 200 * mb;
+    await until('the log takes webhooks again by itself', () => log.isWritable());
+    assert.equal(await log.append(makeEvent()), 'stored');
+  });
+
+  for (const [name, freeBytes, totalBytes, expected] of [
+    ['a large volume needs 128 MB', 129 * mb, 100_000 * mb, true],
+    ['and no less', 127 * mb, 100_000 * mb, false],
+    ['a small volume needs a twentieth', 6 * mb, 100 * mb, true],
+    ['and no less than that', 4 * mb, 100 * mb, false],
+  ] as const) {
+    test(name, async () => {
+      await using folder = await temporaryFolder();
+      await using opened = await openAt(folder.path, {
+        measureVolume: () => Promise.resolve({ freeBytes, totalBytes }),
+      });
+
+      assert.equal(opened.log.isWritable(), expected);
+    });
+  }
+
+  test('a volume that does not tell its room is written to', async () => {
+    await using folder = await temporaryFolder();
+    await using opened = await openAt(folder.path, { measureVolume: () => Promise.reject(new Error('no')) });
+
+    assert.equal(await opened.log.append(makeEvent()), 'stored');
+  });
+});
+
+test('a log of the first version opens, keeps all that it has, and gains the rest', async () => {
+  await using folder = await temporaryFolder();
+  const database = new DatabaseSync(join(folder.path, 'log.sqlite'));
+  database.exec(`pragma journal_mode = wal; ${firstSchema}
+    insert into records values (1, '1', 'user.create', 'tenant', 1000, 'hmac:1', '{"a":1}'),
+      (2, '2', 'user.update', null, 2000, 'unsigned', '{}'), (3, '3', 'user.update', null, 3000, 'unsigned', '{}');
+    update books set received = 4, duplicates = 1, stored = 3, rejected = 5;
+    insert into consumers values ('${consumer}', 2, 1, 0, 1);
+    insert into outcomes values ('${consumer}', 1, 'delivered', 1500), ('${consumer}', 2, 'dead', 2500);
+    insert into dead_letters values ('${consumer}', 2, 0, 'm', 'invalid', 'It has no user', '{"m":1}', 2500);`);
+  database.close();
+
+  await using opened = await openAt(folder.path);
+  const { log } = opened;
+
+  assert.equal(log.damage, undefined);
+  const segment = { pending: 1, delivered: 1, filtered: 0, dead: 1 };
+  await assertBooks(log, { received: 4, duplicates: 1, stored: 3, rejected: 5, segment });
+  assert.partialDeepStrictEqual(await log.journey(eventId('2'), [consumer]), {
+    record: { type: 'user.update', body: '{}' },
+    consumers: {
+      segment: {
+        outcome: 'dead',
+        settledAt: 2500,
+        deadLetters: [{ messageId: 'm', reason: 'invalid', detail: 'It has no user', message: '{"m":1}' }],
+      },
+    },
+  });
+  assert.equal(await log.append(makeEvent({ id: eventId('1') })), 'duplicate');
+  assert.deepEqual(await replayedIds(log, { outcome: 'dead' }), ['2']);
+  assert.deepEqual(await idsOf(log, 1), ['3']);
+  assert.equal(await log.prune(10_000, [consumer], new AbortController().signal), 3);
+  await assertBooks(log, { stored: 3, segment: { pending: 0, delivered: 3, dead: 0 } });
+});
+
+test('what one operation is refused for fails it alone, and not the webhooks that share its write', async () => {
+  await using opened = await OpenedLog.open(open);
+  await opened.log.append(makeEvent({ id: eventId('1') }));
+  await using consuming = startConsumer(opened.log);
+  const handedOut = await consuming.next();
+  await settle(handedOut);
+
+  const [again, appended] = await Promise.allSettled([settle(handedOut), opened.log.append(makeEvent())]);
+
+  assert.equal(again.status, 'rejected');
+  assert.deepEqual(appended, { status: 'fulfilled', value: 'stored' });
+  assert.equal(opened.log.isWritable(), true);
+  await assertBooks(opened.log, { stored: 2, segment: { pending: 1, delivered: 1 } });
+});
+
+test('damage that shows while the log is in use says to restart, and the next start repairs it', async () => {
+  await using folder = await temporaryFolder();
+  {
+    await using opened = await openAt(folder.path);
+    const body = 'x'.repeat(1_000);
+    await appendAll(
+      opened.log,
+      Array.from({ length: 100 }, () => makeEvent({ body })),
+    );
+  }
+  {
+    await using opened = await openAt(folder.path);
+    const file = await openFile(join(folder.path, 'log.sqlite'), 'r+');
+    const { size } = await file.stat();
+    // All but the first pages, which tell the tables.
+    await file.write(Buffer.alloc(size - 24 * 4096, 0xff), 0, size - 24 * 4096, 24 * 4096);
+    await file.close();
+
+    await assert.rejects(opened.log.latest(100, []), (error: unknown) => {
+      assert.ok(error instanceof LogUnavailableError);
+      assert.match(error.hint, /damaged: restart the bridge/);
+      return true;
+    });
+  }
+  await using repaired = await openAt(folder.path);
+
+  const left = await repaired.log.latest(1_000, []);
+  assert.equal(repaired.log.damage?.records, left.length);
+  assert.ok(left.length > 0 && left.length < 100);
+  await assertBooks(repaired.log, { stored: left.length, segment: { pending: left.length } });
+});
+
+test('a removal of many records gives their space back and holds up no append for long', async () => {
+  await using opened = await OpenedLog.open(open);
+  const count = 20_000;
+  const body = 'x'.repeat(500);
+  for (let start = 0; start < count; start += 5_000) {
+    await appendAll(
+      opened.log,
+      Array.from({ length: 5_000 }, () => makeEvent({ body })),
+    );
+  }
+  await idsOf(opened.log, count, { maxRecords: 5_000, maxCharacters: 10_000_000 });
+  await opened.reopen();
+  const file = join(opened.directory, 'log.sqlite');
+  const { size: before } = await stat(file);
+
+  const pruning = opened.log.prune(Date.now(), [consumer], new AbortController().signal);
+  const ended = new AbortController();
+  void pruning.finally(() => ended.abort());
+  const waits: number[] = [];
+  while (!ended.signal.aborted) {
+    const startedAt = performance.now();
+    await opened.log.append(makeEvent({ receivedAt: Date.now() + 3_600_000 }));
+    waits.push(performance.now() - startedAt);
+  }
+  const pruned = await pruning;
+  await opened.reopen();
+  const { size: after } = await stat(file);
+
+  waits.sort((a, b) => a - b);
+  const percentile = (share: number) => waits[Math.floor((waits.length - 1) * share)] ?? 0;
+  assert.equal(pruned, count);
+  assert.ok(after < before / 2, `${before} bytes became ${after}`);
+  assert.ok(percentile(0.5) < 50 && percentile(0.95) < 250, `${percentile(0.5)} ms, ${percentile(0.95)} ms`);
+});
+
+/** As the first version made it. */
+const firstSchema = `
+  create table records (
+    position integer primary key,
+    event_id text not null unique,
+    type text not null,
+    tenant_id text,
+    received_at integer not null,
+    verified_by text not null,
+    body text not null
+  ) strict;
+
+  create table books (
+    id integer primary key check (id = 1),
+    received integer not null,
+    duplicates integer not null,
+    stored integer not null,
+    rejected integer not null
+  ) strict;
+  insert into books values (1, 0, 0, 0, 0);
+
+  -- What a destination has settled: everything up to "position", with the sums of its outcomes.
+  create table consumers (
+    name text primary key,
+    position integer not null,
+    delivered integer not null,
+    filtered integer not null,
+    dead integer not null
+  ) strict, without rowid;
+
+  create table outcomes (
+    consumer text not null,
+    position integer not null,
+    outcome text not null check (outcome in ('delivered', 'filtered', 'dead')),
+    settled_at integer not null,
+    primary key (consumer, position)
+  ) strict, without rowid;
+
+  create table dead_letters (
+    consumer text not null,
+    position integer not null,
+    number integer not null, -- among the dead letters of its record
+    message_id text not null,
+    reason text not null,
+    detail text not null,
+    message text not null,
+    settled_at integer not null,
+    primary key (consumer, position, number)
+  ) strict, without rowid;
+
+  pragma user_version = 1;
+`;
+
 function describeFullDisk(): void {
   test('refuses events, is known as not writable until there is room, and loses none that was stored', async (t) => {
     await using disk = await mountSmallDisk();
@@ -255,8 +487,11 @@ function describeFullDisk(): void {
 }
 
 /** A log that is closed at the end of its scope. */
-async function openAt(directory: string): Promise<{ log: EventLog } & AsyncDisposable> {
-  const log = await open(directory);
+async function openAt(
+  directory: string,
+  options: Parameters<typeof SqliteLog.open>[1] = {},
+): Promise<{ log: SqliteLog } & AsyncDisposable> {
+  const log = await SqliteLog.open(directory, options);
   return { log, [Symbol.asyncDispose]: () => log.close() };
 }
 

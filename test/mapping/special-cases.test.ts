@@ -31,12 +31,6 @@ describe('two spellings', () => {
     assert.equal(trackOf(documented).event, 'user.two-factor.failed-attempt');
   });
 
-  test('of user.identity.verified become the same messages', () => {
-    const sample = receivedSample('user.identity.verified');
-
-    assert.deepEqual(messagesOf(received({ ...sample, type: 'identity-verified' })), messagesOf(sample));
-  });
-
   test('of the fields of user.action become the same message', () => {
     const { actioneeUserId, actionerUserId, ...rest } = receivedSample('user.action');
     const documented = received({ ...rest, actioneeId: actioneeUserId, actionerId: actionerUserId });
@@ -475,4 +469,96 @@ test('imported users become an identify each, one by one, with an id of its own'
     [messages[0], messages[9_999]].map((message) => message?.type === 'identify' && message.traits),
     [{ email: '0@x' }, { email: '9999@x' }],
   );
+});
+
+describe('a visitor', () => {
+  const info = { data: { anonymousId: 'visitor-1' } };
+
+  test('is joined with the user who logged in', () => {
+    assert.equal(trackOf(receivedSample('user.login.success', { info })).anonymousId, 'visitor-1');
+  });
+
+  for (const type of [
+    'user.login.failed',
+    'user.login.suspicious',
+    'user.password.reset.start',
+    'user.two-factor.failed-attempt',
+    'user.loginId.duplicate.create',
+    'user.action',
+  ] as const) {
+    test(`is not joined with the user whom ${type} is about: it may be anybody`, () => {
+      const track = trackOf(receivedSample(type, { info }));
+
+      assert.equal(track.anonymousId, undefined);
+      assert.ok(!JSON.stringify(track).includes('visitor-1'));
+    });
+  }
+
+  test('is read from each user of an import, where that is what is configured', () => {
+    const users = [
+      { id: 'u-1', data: { visitor: 'v-1' } },
+      { id: 'u-2', data: {} },
+      { id: 'u-3', data: { visitor: 'v-3' } },
+    ];
+
+    const messages = messagesOf(received({ type: 'user.bulk.create', users, info }), {
+      anonymousId: 'user.data.visitor',
+    });
+
+    assert.deepEqual(
+      messages.map((message) => message.anonymousId),
+      ['v-1', undefined, 'v-3'],
+    );
+  });
+});
+
+describe('a filter by application', () => {
+  test('lets those users of an import pass who are registered for it', () => {
+    const users = ['a', 'b', 'a'].map((applicationId, index) => ({
+      id: `u-${index}`,
+      registrations: [{ applicationId }],
+    }));
+
+    const messages = messagesOf(received({ type: 'user.bulk.create', users }), {
+      filters: [{ applications: ['a'] }],
+    });
+
+    assert.deepEqual(
+      messages.map((message) => message.userId),
+      ['u-0', 'u-2'],
+    );
+  });
+});
+
+test('the track of an identity is made where the other event of it is not delivered', () => {
+  const event = receivedSample('user.identity.verified', { loginIdType: 'email' });
+
+  assert.equal(inWords(messagesOf(event)), 'identify');
+  assert.equal(
+    inWords(messagesOf(event, { filters: [{ include: ['user.identity.*'] }] })),
+    'identify, track user.identity.verified',
+  );
+});
+
+test('who excludes one of the two events of a deletion excludes both', () => {
+  for (const type of ['user.delete', 'user.delete.complete'] as const) {
+    const filters = [{ exclude: ['user.delete.complete'] }];
+
+    assert.deepEqual(messagesOf(receivedSample(type), { filters }), []);
+  }
+});
+
+test('an e-mail address that was verified is never told as not verified', () => {
+  const user = {
+    id: 'u',
+    verified: false,
+    identities: [{ type: 'username', primary: true, verified: false }],
+  };
+
+  for (const type of ['user.email.verified', 'user.identity.verified']) {
+    const [identify] = messagesOf(received({ type, loginIdType: 'email', user }));
+
+    assert.ok(identify?.type === 'identify');
+    assert.equal(identify.traits['verified'], true);
+  }
 });

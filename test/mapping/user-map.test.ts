@@ -287,3 +287,22 @@ describe('an import of 1,201 users', () => {
     assert.equal(outcome[500]?.type, 'failure');
   });
 });
+
+test('what the user’s map adds beside the fields of Segment’s spec is not sent: no policy knows it', () => {
+  const [message] = messagesOf(login, {
+    map: (_event, made) => made.map((each) => ({ ...each, email: 'richard@example.com' })),
+  });
+
+  assert.ok(message && !('email' in message));
+});
+
+test('what the user’s code writes into its event is no part of it', () => {
+  const writing = (event: { user?: unknown }): boolean => {
+    event.user = { id: 'somebody-else' };
+    return true;
+  };
+
+  const [message] = messagesOf(login, { filters: [{ filter: writing as never }] });
+
+  assert.equal(message?.userId, 'u-1');
+});

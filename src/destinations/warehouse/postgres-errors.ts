@@ -1,6 +1,6 @@
 // What PostgreSQL's and the network's error codes mean for a batch: not for this batch, ever; or later, and what to mend.
 
-import { BatchRefusedError, RetryableError } from '../destination.ts';
+import { BatchRefusedError, BlockedError, RetryableError } from '../destination.ts';
 
 /** SQLSTATE or errno → what an operator can do. (PostgreSQL's documents, appendix "Error Codes".) */
 const hints: Readonly<Record<string, string>> = {
@@ -18,6 +18,9 @@ const hints: Readonly<Record<string, string>> = {
   ENOTFOUND: 'The host name is unknown: mend WAREHOUSE_URL, or DNS',
   ETIMEDOUT: 'The server does not answer: check the network and its firewall',
 };
+
+/** What somebody must mend: nothing will be loaded before. */
+const blocking = new Set(['28P01', '28000', '3D000', '42501', '25006']);
 
 /** A column's type cannot be changed, since a view of somebody's depends on it. */
 export function isFixedColumn(error: unknown): boolean {
@@ -38,7 +41,8 @@ export function loadError(error: unknown): BatchRefusedError | RetryableError {
 export function unavailable(error: unknown): RetryableError {
   if (error instanceof RetryableError) return error;
   const code = codeOf(error);
-  return new RetryableError(`The warehouse could not be written${code === '' ? '' : ` (${code})`}`, {
+  const Kind = blocking.has(code) ? BlockedError : RetryableError;
+  return new Kind(`The warehouse could not be written${code === '' ? '' : ` (${code})`}`, {
     hint: hints[code] ?? 'See the cause in the log lines; events are kept and loaded later',
     cause: error,
   });

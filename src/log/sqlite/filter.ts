@@ -1,4 +1,4 @@
-// A RecordFilter as a condition of SQL, over `records r` joined with one consumer's `outcomes o`.
+// A RecordFilter as a condition of SQL.
 
 import type { RecordFilter } from '../log.ts';
 
@@ -8,34 +8,45 @@ export interface Condition {
   readonly values: readonly (string | number)[];
 }
 
-/** Settled records that fit. A dead letter that somebody discarded is none any more. */
-export function conditionOf(consumer: string, filter: RecordFilter): Condition {
-  const parts: Condition[] = [];
-  const add = (sql: string, ...values: (string | number)[]) => parts.push({ sql: `and ${sql}`, values });
-
-  if (filter.eventId !== undefined) add('r.event_id = ?', filter.eventId);
-  // As a JSON string: an id is one wherever it stands, and there are no columns for all the places.
-  if (filter.userId !== undefined) add('instr(r.body, ?) > 0', JSON.stringify(filter.userId));
-  if (filter.types !== undefined) {
-    add(`(${filter.types.map(() => 'r.type glob ?').join(' or ') || 'false'})`, ...filter.types.map(globOf));
+/** Over `records r` joined with one consumer's `outcomes o`. A dead letter that somebody discarded is none any more. */
+export function settledCondition(filter: RecordFilter): Condition {
+  const conditions = [recordCondition(filter)];
+  // The outcome stands in the text, since only then does SQLite see that the index of the dead ones serves.
+  if (filter.outcome !== undefined)
+    conditions.push({ sql: `and o.outcome = '${filter.outcome}'`, values: [] });
+  if (filter.reason !== undefined) {
+    conditions.push({
+      sql: `and o.outcome = 'dead' and exists (
+              select 1 from dead_letters d where d.consumer = o.consumer and d.position = o.position
+                and d.reason = ? and d.discarded_because is null)`,
+      values: [filter.reason],
+    });
   }
-  if (filter.from !== undefined) add('r.received_at >= ?', filter.from);
-  if (filter.until !== undefined) add('r.received_at < ?', filter.until);
-  if (filter.outcome !== undefined) add('o.outcome = ?', filter.outcome);
-  if (filter.outcome === 'dead' || filter.reason !== undefined) {
-    // Few records are dead, so these lead the search.
-    add(
-      `r.position in (select position from dead_letters where consumer = ? and discarded_because is null${filter.reason === undefined ? '' : ' and reason = ?'})`,
-      consumer,
-      ...(filter.reason === undefined ? [] : [filter.reason]),
-    );
-  }
-  return { sql: parts.map(({ sql }) => sql).join(' '), values: parts.flatMap(({ values }) => values) };
+  return allOf(conditions);
 }
 
-/** Whether an index leads to the records that fit, so that the log need not be searched piece by piece. */
-export function isIndexed({ eventId, outcome, reason }: RecordFilter): boolean {
-  return eventId !== undefined || outcome === 'dead' || reason !== undefined;
+/** Over `records r`: what the event itself says. */
+export function recordCondition({ eventId, userId, types, from, until }: RecordFilter): Condition {
+  const conditions: Condition[] = [];
+  const add = (sql: string, value: string | number) =>
+    conditions.push({ sql: `and ${sql}`, values: [value] });
+
+  if (eventId !== undefined) add('r.event_id = ?', eventId);
+  // As a JSON string: an id is one wherever it stands, and there are no columns for all the places.
+  if (userId !== undefined) add('instr(r.body, ?) > 0', JSON.stringify(userId));
+  if (types !== undefined) {
+    add('exists (select 1 from json_each(?) where r.type glob value)', JSON.stringify(types.map(globOf)));
+  }
+  if (from !== undefined) add('r.received_at >= ?', from);
+  if (until !== undefined) add('r.received_at < ?', until);
+  return allOf(conditions);
+}
+
+function allOf(conditions: readonly Condition[]): Condition {
+  return {
+    sql: conditions.map(({ sql }) => sql).join(' '),
+    values: conditions.flatMap(({ values }) => values),
+  };
 }
 
 /** `*` is the same in SQLite's GLOB; its other special characters stand for themselves here. */

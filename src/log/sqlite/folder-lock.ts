@@ -1,26 +1,34 @@
 // One process at a time has the log's folder: a lock of the operating system's, on a file of its own, which goes with the
 // process however it ends. (A process id in a file would outlive a crash and mean another program.)
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LogOpenError } from '../log.ts';
 import { errcodeOf } from './worker-rpc.ts';
 
+export interface FolderLock {
+  readonly connection: DatabaseSync;
+  readonly pidFile: string;
+  /** Whether the process that had the folder before did not give it back. */
+  readonly isAfterCrash: boolean;
+}
+
 /** Kept from the garbage collector, which would close the connection and so drop the lock of a log still in use. */
 const heldLocks = new Set<DatabaseSync>();
 
 /** Takes the folder for this process. The operating system drops the lock with the process, however it ends. */
-export function lockDirectory(directory: string): DatabaseSync {
+export function lockDirectory(directory: string): FolderLock {
   const pidFile = join(directory, 'bridge.pid');
   let lock: DatabaseSync | undefined;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     lock = new DatabaseSync(join(directory, 'bridge.lock'));
     lock.exec('pragma journal_mode = memory; begin exclusive');
+    const isAfterCrash = existsSync(pidFile);
     writeFileSync(pidFile, `${process.pid}\n`);
     heldLocks.add(lock);
-    return lock;
+    return { connection: lock, pidFile, isAfterCrash };
   } catch (cause) {
     lock?.close();
     const sqliteBusy = 5;
@@ -38,9 +46,10 @@ export function lockDirectory(directory: string): DatabaseSync {
 }
 
 /** Gives the folder back. */
-export function releaseDirectory(lock: DatabaseSync): void {
-  heldLocks.delete(lock);
-  lock.close();
+export function releaseDirectory({ connection, pidFile }: FolderLock): void {
+  rmSync(pidFile, { force: true });
+  heldLocks.delete(connection);
+  connection.close();
 }
 
 function readPid(pidFile: string): string {

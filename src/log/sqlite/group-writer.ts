@@ -1,11 +1,12 @@
 // What waits to be written, and its writing in groups: one group is under way at a time, and all that arrives meanwhile is
 // the next one, so any number of webhooks share one fsync and a lone one waits for nobody.
 
-import { statfs } from 'node:fs/promises';
 import { LogUnavailableError } from '../log.ts';
 import type { ReceivedEvent } from '../log.ts';
-import { hintFor } from './hints.ts';
+import type { DiskFloor, MeasureVolume } from './disk-floor.ts';
+import { fullDiskHint, hintFor } from './hints.ts';
 import type { Group, GroupResult, Operation, OperationResult } from './operations.ts';
+import { WorkerFaultError } from './worker-rpc.ts';
 import type { WorkerClient } from './worker-rpc.ts';
 
 /** Bodies of webhooks that wait for the disk, in characters. Above it an append is refused, since memory is not a log. */
@@ -28,10 +29,14 @@ interface WaitingOperation {
 }
 
 export interface GroupWriterOptions {
-  readonly directory: string;
+  readonly floor: DiskFloor;
+  /** Whether the volume has room for a write, however little. */
+  readonly measureVolume: MeasureVolume;
   readonly writer: WorkerClient<Group, GroupResult>;
   /** Called after each group that held a new record. */
   readonly onStored: () => void;
+  /** Called with what the writer's thread says of a group that it could not write. */
+  readonly onFault: (cause: unknown) => void;
 }
 
 export class GroupWriter {
@@ -51,6 +56,9 @@ export class GroupWriter {
 
   /** As the log's own. */
   async append(event: ReceivedEvent): Promise<'stored' | 'duplicate'> {
+    if (this.#options.floor.isBelow) {
+      throw new LogUnavailableError('The disk has too little room for more webhooks', { hint: fullDiskHint });
+    }
     // A single one is never too large: MAX_BODY_BYTES says what is.
     if (this.#waitingCharacters > 0 && this.#waitingCharacters + event.body.length > maxWaitingCharacters) {
       throw new LogUnavailableError('More webhooks are waiting for the disk than memory should hold', {
@@ -87,7 +95,7 @@ export class GroupWriter {
   }
 
   get isWritable(): boolean {
-    return this.#isWritable;
+    return this.#isWritable && !this.#options.floor.isBelow;
   }
 
   /** Resolves when nothing is waiting any more. */
@@ -115,18 +123,20 @@ export class GroupWriter {
         const { stored, results } = await this.#options.writer.request(groupOf(appends, operations));
         if (appends.length > 0) this.#isWritable = true;
         appends.forEach(({ resolve }, index) => resolve(stored[index] === 1 ? 'stored' : 'duplicate'));
-        operations.forEach(({ resolve }, index) => resolve(results[index]));
+        operations.forEach(({ resolve, reject }, index) => {
+          const answer = results[index];
+          if (answer && 'fault' in answer) reject(unavailable(new WorkerFaultError(answer.fault)));
+          else resolve(answer?.result);
+        });
         if (stored.includes(1)) this.#options.onStored();
         // Only now that everybody has his answer: what fails from here on is no failed write.
         if (!this.#isWritable) this.#isWritable = await this.#hasRoom();
       } catch (cause) {
         this.#isWritable = false;
+        this.#options.onFault(cause);
         // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
         this.#flushRejectedSoon();
-        const error = new LogUnavailableError(`The log could not be written: ${(cause as Error).message}`, {
-          hint: hintFor(cause),
-          cause,
-        });
+        const error = unavailable(cause);
         for (const { reject } of [...appends, ...operations]) reject(error);
       }
     }
@@ -134,8 +144,8 @@ export class GroupWriter {
 
   /** A write that adds no page may go through where the disk is full: room is what tells then. */
   async #hasRoom(): Promise<boolean> {
-    const hasRoom = await statfs(this.#options.directory).then(
-      ({ bavail, bsize }) => bavail * bsize >= minRoomBytes,
+    const hasRoom = await this.#options.measureVolume().then(
+      ({ freeBytes }) => freeBytes >= minRoomBytes,
       () => false,
     );
     if (!hasRoom) this.#flushRejectedSoon();
@@ -163,6 +173,13 @@ export class GroupWriter {
       this.#rejectedBeingWritten -= count;
     }
   }
+}
+
+function unavailable(cause: unknown): LogUnavailableError {
+  return new LogUnavailableError(`The log could not be written: ${(cause as Error).message}`, {
+    hint: hintFor(cause),
+    cause,
+  });
 }
 
 export function groupOf(appends: readonly WaitingAppend[], operations: readonly WaitingOperation[]): Group {

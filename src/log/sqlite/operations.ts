@@ -12,6 +12,7 @@ import type {
   ReplayRequest,
   Settlement,
 } from '../log.ts';
+import type { Answer } from './worker-rpc.ts';
 
 interface SettleCommon {
   readonly consumer: string;
@@ -34,21 +35,22 @@ export interface ResettleOperation extends SettleCommon {
   readonly to: number;
 }
 
+/** Those of these records that are dead become filtered ones. */
 export interface DiscardOperation {
   readonly kind: 'discard';
   readonly consumer: string;
-  readonly filter: RecordFilter;
+  readonly positions: readonly number[];
   readonly because: string;
-  /** Records at most. */
-  readonly limit: number;
+  readonly now: number;
 }
 
+/** Removes those of these records that are dead at none of the consumers, with all that was kept of them. */
 export interface PruneOperation {
   readonly kind: 'prune';
-  readonly before: number;
+  readonly positions: readonly number[];
   readonly consumers: readonly string[];
-  /** Records at most. */
-  readonly limit: number;
+  /** Of free space, to be given back in the same step. */
+  readonly maxPages: number;
 }
 
 /** One write that is no append. */
@@ -57,6 +59,8 @@ export type Operation =
   | ResettleOperation
   | DiscardOperation
   | PruneOperation
+  /** Gives free space of the file back to the file system; comes back with the pages that are left to give back. */
+  | { readonly kind: 'give-back'; readonly maxPages: number }
   | { readonly kind: 'register'; readonly consumer: string }
   | { readonly kind: 'reject'; readonly count: number }
   | { readonly kind: 'start-replay'; readonly request: ReplayRequest; readonly now: number }
@@ -67,12 +71,12 @@ export type Operation =
       readonly now: number;
     };
 
-/** What an operation comes back with: a position, the number of an id, or of records. */
+/** What an operation comes back with: a position, an id, a number of records or of pages. */
 export type OperationResult = number | undefined;
 
 /**
- * What the writer does in one transaction. The events stand as columns, each list with one value of each: handing over an object for each costs the main
- * thread more than all else that it does for a webhook.
+ * What the writer does in one transaction. The events stand as columns, each list with one value of each: handing over an
+ * object for each costs the main thread more than all else that it does for a webhook.
  */
 export interface Group {
   readonly ids: readonly string[];
@@ -87,8 +91,8 @@ export interface Group {
 export interface GroupResult {
   /** For each event of the group 1 where it is new, 0 where it is a duplicate. */
   readonly stored: Uint8Array;
-  /** One for each operation. */
-  readonly results: readonly OperationResult[];
+  /** One for each operation. One that is refused for what it says takes nothing from the others of its group. */
+  readonly results: readonly Answer<OperationResult>[];
 }
 
 /** A record as the reader hands it over. */
@@ -100,11 +104,6 @@ export interface RecordRow {
   readonly received_at: number;
   readonly verified_by: string;
   readonly body: string;
-}
-
-/** A record found by a filter. */
-export interface FoundRow extends RecordRow {
-  readonly outcome: string;
 }
 
 /** One read, and what it comes back with. */
@@ -132,12 +131,15 @@ export type Query =
     }
   | { readonly kind: 'dead-letter-counts'; readonly consumers: readonly string[] }
   | { readonly kind: 'replays' }
+  /** The oldest one of this consumer that runs. */
+  | { readonly kind: 'next-replay'; readonly consumer: string }
   | {
       readonly kind: 'matching';
       readonly consumer: string;
       readonly filter: RecordFilter;
       readonly after: number;
-      readonly until: number;
+      /** The last position to search; all that is settled where it is undefined. */
+      readonly until: number | undefined;
       readonly maxRecords: number;
       readonly maxCharacters: number;
     }
@@ -147,6 +149,14 @@ export type Query =
       readonly filter: RecordFilter;
       readonly after: number;
       readonly until: number | undefined;
+    }
+  /** Records behind `after` that may be removed. */
+  | {
+      readonly kind: 'prunable';
+      readonly before: number;
+      readonly consumers: readonly string[];
+      readonly after: number;
+      readonly maxRecords: number;
     };
 
 export interface StoredReplay {
@@ -167,12 +177,25 @@ export type QueryResult =
     }
   | { readonly kind: 'dead-letters'; readonly deadLetters: readonly KeptDeadLetter[] }
   | { readonly kind: 'dead-letter-counts'; readonly counts: readonly DeadLetterCount[] }
-  | { readonly kind: 'replays'; readonly replays: readonly StoredReplay[] }
-  /** `searchedTo`: no record up to there is left to find. */
-  | { readonly kind: 'matching'; readonly rows: readonly RecordRow[]; readonly searchedTo: number }
+  | { readonly kind: 'replays'; readonly replays: readonly Replay[] }
+  | { readonly kind: 'next-replay'; readonly next: StoredReplay | undefined }
+  /** `searchedTo`: no record up to there is left to find; `until`: there is nothing to search behind it. */
+  | {
+      readonly kind: 'matching';
+      readonly rows: readonly RecordRow[];
+      readonly searchedTo: number;
+      readonly until: number;
+    }
   | {
       readonly kind: 'count-matching';
       readonly count: number;
       readonly searchedTo: number;
       readonly until: number;
+    }
+  | {
+      readonly kind: 'prunable';
+      readonly positions: readonly number[];
+      readonly searchedTo: number;
+      /** Whether all behind it is too young, or not settled by all. */
+      readonly isDone: boolean;
     };

@@ -14,7 +14,8 @@ import type {
   Replay,
   ReplayId,
 } from '../log.ts';
-import { conditionOf, isIndexed } from './filter.ts';
+import { maxStretch } from './attempts.ts';
+import { recordCondition, settledCondition } from './filter.ts';
 import type { Query, QueryResult, RecordRow, StoredReplay } from './operations.ts';
 import { openForReading } from './schema.ts';
 import { serveRequests, workerOptions } from './worker-rpc.ts';
@@ -38,7 +39,9 @@ const statements = {
      where consumer = ? and position = ? order by number`,
   ),
   attempts: database.prepare(
-    `select * from attempts where consumer = ? and last >= ? and first <= ? order by started_at, id`,
+    `select * from attempts where consumer = :consumer and last between :position and :position + ${maxStretch}
+       and first <= :position and (only is null or :position in (select value from json_each(only)))
+     order by started_at, id`,
   ),
   deadLetterCounts: database.prepare(
     `select reason, count(*) as dead_letters, count(distinct position) as records,
@@ -46,10 +49,26 @@ const statements = {
      from dead_letters where consumer = ? and discarded_because is null group by reason order by reason`,
   ),
   replays: database.prepare('select * from replays order by id desc'),
+  nextReplay: database.prepare(
+    `select * from replays where consumer = ? and state = 'running' order by id limit 1`,
+  ),
   position: database.prepare('select position from consumers where name = ?'),
+  searchedDead: database.prepare(
+    `select position from outcomes where consumer = ? and outcome = 'dead' and position > ? order by position limit 1 offset ?`,
+  ),
+  settledBy: database.prepare(
+    `select count(*) as registered, coalesce(min(position), 0) as settled from consumers
+     where name in (select value from json_each(?))`,
+  ),
+  prunable: database.prepare(
+    `select position, received_at, exists (
+       select 1 from outcomes o where o.consumer in (select value from json_each(?)) and o.position = r.position
+         and o.outcome = 'dead') as is_dead
+     from records r where position > ? and position <= ? order by position limit ?`,
+  ),
 };
 
-/** A search through bodies reads this many records at a time, so that other readers wait for no longer than that. */
+/** A search looks at this many records at a time, so that other readers wait for no longer than that: some 20 ms. */
 const searchedAtOnce = 5_000;
 
 serveRequests<Query, QueryResult>(answer, () => database.close());
@@ -80,9 +99,16 @@ function answer(query: Query): QueryResult {
     case 'dead-letter-counts':
       return { kind: 'dead-letter-counts', counts: query.consumers.flatMap(countDeadLetters) };
     case 'replays':
-      return { kind: 'replays', replays: readReplays() };
+      return {
+        kind: 'replays',
+        replays: (statements.replays.all() as unknown as ReplayRow[]).map(toReplay),
+      };
+    case 'next-replay':
+      return { kind: 'next-replay', next: readNextReplay(query.consumer) };
     case 'matching':
-      return readMatching(query);
+      return inOneSnapshot(() => readMatching(query));
+    case 'prunable':
+      return inOneSnapshot(() => readPrunable(query));
     case 'count-matching':
       return inOneSnapshot(() => countMatching(query));
   }
@@ -194,7 +220,7 @@ interface AttemptRow {
 
 function consumerJourney(consumer: string, position: number): ConsumerJourney {
   const deadLetters = statements.deadLetters.all(consumer, position) as unknown as DeadLetterRow[];
-  const attempts = statements.attempts.all(consumer, position, position) as unknown as AttemptRow[];
+  const attempts = statements.attempts.all({ consumer, position }) as unknown as AttemptRow[];
   return {
     ...outcomeOf(consumer, position),
     discardedBecause: deadLetters[0]?.discarded_because ?? undefined,
@@ -222,17 +248,15 @@ function readDeadLetters(
   count: number,
 ): readonly KeptDeadLetter[] {
   const found = consumers.flatMap((consumer) => {
-    const { sql, values } = conditionOf(consumer, { ...filter, outcome: 'dead' });
+    const { sql, values } = recordCondition(filter);
     const rows = database
       .prepare(
         `select d.message_id, d.reason, d.detail, d.message, d.settled_at, r.position, r.event_id, r.type, r.received_at
-         from records r
-         join outcomes o on o.consumer = ? and o.position = r.position
-         join dead_letters d on d.consumer = o.consumer and d.position = o.position
-         where d.discarded_because is null ${sql} ${filter.reason === undefined ? '' : 'and d.reason = ?'}
-         order by d.settled_at desc, d.position desc, d.number limit ?`,
+         from dead_letters d join records r on r.position = d.position
+         where d.consumer = ? and d.discarded_because is null ${filter.reason === undefined ? '' : 'and d.reason = ?'} ${sql}
+         order by d.settled_at desc, d.position desc, d.number desc limit ?`,
       )
-      .all(consumer, ...values, ...(filter.reason === undefined ? [] : [filter.reason]), count);
+      .all(consumer, ...(filter.reason === undefined ? [] : [filter.reason]), ...values, count);
     return (rows as unknown as (DeadLetterRow & RecordRow & { settled_at: number })[]).map((row) => ({
       ...toDeadLetter(row),
       consumer,
@@ -280,59 +304,93 @@ interface ReplayRow {
   readonly ended_at: number | null;
 }
 
-function readReplays(): readonly StoredReplay[] {
-  return (statements.replays.all() as unknown as ReplayRow[]).map((row) => ({
-    replay: {
-      id: row.id as ReplayId,
-      consumer: row.consumer,
-      filter: JSON.parse(row.filter) as RecordFilter,
-      asNew: row.as_new === 1,
-      perSecond: row.per_second,
-      state: row.state,
-      idSuffix: row.as_new === 1 ? `-r${row.id}` : '',
-      delivered: row.delivered,
-      filtered: row.filtered,
-      dead: row.dead,
-      createdAt: row.created_at,
-      endedAt: row.ended_at ?? undefined,
-    },
-    position: row.position,
-    until: row.until,
-  }));
+function readNextReplay(consumer: string): StoredReplay | undefined {
+  const row = statements.nextReplay.get(consumer) as unknown as ReplayRow | undefined;
+  return row && { replay: toReplay(row), position: row.position, until: row.until };
+}
+
+function toReplay(row: ReplayRow): Replay {
+  return {
+    id: row.id as ReplayId,
+    consumer: row.consumer,
+    filter: JSON.parse(row.filter) as RecordFilter,
+    asNew: row.as_new === 1,
+    perSecond: row.per_second,
+    state: row.state,
+    idSuffix: row.as_new === 1 ? `-r${row.id}` : '',
+    delivered: row.delivered,
+    filtered: row.filtered,
+    dead: row.dead,
+    createdAt: row.created_at,
+    endedAt: row.ended_at ?? undefined,
+  };
 }
 
 /** One piece of a search: records behind `after` that fit, in order, at most up to `until`. */
-function readMatching({
-  consumer,
-  filter,
-  after,
-  until,
-  maxRecords,
-  maxCharacters,
-}: Query & { kind: 'matching' }): QueryResult {
-  const to = isIndexed(filter) ? until : Math.min(until, after + searchedAtOnce);
-  const { sql, values } = conditionOf(consumer, filter);
+function readMatching(query: Query & { kind: 'matching' }): QueryResult {
+  const { consumer, after, maxRecords, maxCharacters } = query;
+  const { to, until } = pieceOf(query);
+  const { sql, values } = fitting(query);
   const found = database
-    .prepare(
-      `select r.* from records r join outcomes o on o.consumer = ? and o.position = r.position
-       where r.position > ? and r.position <= ? ${sql} order by r.position limit ?`,
-    )
+    .prepare(`select r.* ${sql} order by o.position limit ?`)
     .iterate(consumer, after, to, ...values, maxRecords) as Iterable<unknown> as Iterable<RecordRow>;
   const { rows, isFull } = takeRows(found, maxRecords, maxCharacters);
-  return { kind: 'matching', rows, searchedTo: isFull ? (rows.at(-1)?.position ?? to) : to };
+  return { kind: 'matching', rows, searchedTo: isFull ? (rows.at(-1)?.position ?? to) : to, until };
 }
 
-function countMatching({ consumer, filter, after, until }: Query & { kind: 'count-matching' }): QueryResult {
-  const end = until ?? (statements.position.get(consumer) as { position: number } | undefined)?.position ?? 0;
-  const to = isIndexed(filter) ? end : Math.min(end, after + searchedAtOnce);
-  const { sql, values } = conditionOf(consumer, filter);
+function countMatching(query: Query & { kind: 'count-matching' }): QueryResult {
+  const { consumer, after } = query;
+  const { to, until } = pieceOf(query);
+  const { sql, values } = fitting(query);
   const { count } = database
-    .prepare(
-      `select count(*) as count from records r join outcomes o on o.consumer = ? and o.position = r.position
-       where r.position > ? and r.position <= ? ${sql}`,
-    )
+    .prepare(`select count(*) as count ${sql}`)
     .get(consumer, after, to, ...values) as { count: number };
-  return { kind: 'count-matching', count, searchedTo: to, until: end };
+  return { kind: 'count-matching', count, searchedTo: to, until };
+}
+
+type Search = Query & { kind: 'matching' | 'count-matching' };
+
+function fitting({ filter }: Search) {
+  const { sql, values } = settledCondition(filter);
+  return {
+    sql: `from outcomes o join records r on r.position = o.position
+          where o.consumer = ? and o.position > ? and o.position <= ? ${sql}`,
+    values,
+  };
+}
+
+/** How far this piece of a search goes, and how far the whole of it. */
+function pieceOf({ consumer, filter, after, until }: Search): { to: number; until: number } {
+  const settled = statements.position.get(consumer) as { position: number } | undefined;
+  const end = until ?? settled?.position ?? 0;
+  if (filter.eventId !== undefined) return { to: end, until: end };
+  // Dead ones may lie far apart, and an index leads from each to the next.
+  if (filter.outcome === 'dead' || filter.reason !== undefined) {
+    const last = statements.searchedDead.get(consumer, after, searchedAtOnce - 1) as
+      { position: number } | undefined;
+    return { to: Math.min(end, last?.position ?? end), until: end };
+  }
+  return { to: Math.min(end, after + searchedAtOnce), until: end };
+}
+
+function readPrunable({ before, consumers, after, maxRecords }: Query & { kind: 'prunable' }): QueryResult {
+  const names = JSON.stringify(consumers);
+  const { registered, settled } = statements.settledBy.get(names) as { registered: number; settled: number };
+  // One that has not begun has settled nothing.
+  const until = registered === new Set(consumers).size ? settled : 0;
+  const rows = statements.prunable.all(names, after, until, maxRecords) as {
+    position: number;
+    received_at: number;
+    is_dead: number;
+  }[];
+  const old = rows.filter(({ received_at }) => received_at < before);
+  return {
+    kind: 'prunable',
+    positions: old.filter(({ is_dead }) => is_dead === 0).map(({ position }) => position),
+    searchedTo: rows.at(-1)?.position ?? after,
+    // They stand in the order of their times, but for a clock that was set: whatever is behind as many young ones is young.
+    isDone: old.length === 0,
+  };
 }
 
 /** Several statements that must see the same state of the log. */

@@ -1,8 +1,9 @@
 // The log's tables, and how a connection to them is opened.
 
 import { DatabaseSync } from 'node:sqlite';
+import { pageSize } from './page-size.ts';
 
-const schemaVersion = 2;
+export const schemaVersion = 2;
 
 const schema = `
   create table records (
@@ -77,9 +78,17 @@ const migrations: readonly string[] = [
     started_at integer not null,
     ended_at integer not null,
     succeeded integer not null,
-    answer text not null
+    answer text not null,
+    only text -- JSON list of positions: whose messages were in it, where it is not all from "first" to "last"
   ) strict;
   create index attempts_by_record on attempts (consumer, last);
+
+  -- Few records are dead, so these indexes cost next to nothing, and lead to them through any number of others.
+  create index dead_outcomes on outcomes (consumer, position) where outcome = 'dead';
+  create index dead_letters_by_time on dead_letters (consumer, settled_at, position, number)
+    where discarded_because is null;
+  create index dead_letters_by_reason on dead_letters (consumer, reason, position, settled_at)
+    where discarded_because is null;
 
   create table replays (
     id integer primary key,
@@ -96,6 +105,7 @@ const migrations: readonly string[] = [
     created_at integer not null,
     ended_at integer
   ) strict;
+  create index running_replays on replays (consumer, id) where state = 'running';
 
   pragma user_version = 2;
   `,
@@ -114,22 +124,27 @@ export class NewerLogError extends Error {
 /** The one connection that writes; makes the tables where there are none. */
 export function openForWriting(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5_000 });
-  // The first only counts in a file that has no table yet; space of an older one is used again, but not given back.
-  database.exec(`
-    pragma auto_vacuum = incremental;
-    pragma journal_mode = wal;
-    pragma synchronous = full;
-    pragma wal_autocheckpoint = 4000;
-    pragma journal_size_limit = 67108864;
-    pragma cache_size = -32000;
-  `);
-  const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
-  if (version > schemaVersion) {
+  try {
+    // The first two only count in a file that has no table yet; space of an older one is used again, but not given back.
+    database.exec(`
+      pragma page_size = ${pageSize};
+      pragma auto_vacuum = incremental;
+      pragma journal_mode = wal;
+      pragma synchronous = full;
+      pragma wal_autocheckpoint = 4000;
+      pragma journal_size_limit = 67108864;
+      pragma cache_size = -32000;
+    `);
+    const { user_version: version } = database.prepare('pragma user_version').get() as {
+      user_version: number;
+    };
+    if (version > schemaVersion) throw new NewerLogError(version);
+    for (const migration of migrations.slice(version)) database.exec(`begin immediate; ${migration} commit;`);
+    return database;
+  } catch (error) {
     database.close();
-    throw new NewerLogError(version);
+    throw error;
   }
-  for (const migration of migrations.slice(version)) database.exec(`begin immediate; ${migration} commit;`);
-  return database;
 }
 
 /** A connection that only reads. In WAL mode it neither waits for the writer nor makes it wait. */

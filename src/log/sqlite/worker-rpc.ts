@@ -13,7 +13,7 @@ export interface WorkerFault {
   readonly hint: string | undefined;
 }
 
-type Answer<Result> = { result: Result } | { fault: WorkerFault };
+export type Answer<Result> = { readonly result: Result } | { readonly fault: WorkerFault };
 
 /** The database refused in the worker. */
 export class WorkerFaultError extends Error {
@@ -98,11 +98,15 @@ export function serveRequests<Request, Result>(
     try {
       answer = { result: handle(request) };
     } catch (error) {
-      const { message, hint } = error as Error & { hint?: string };
-      answer = { fault: { message, errcode: errcodeOf(error), hint } };
+      answer = { fault: faultOf(error) };
     }
     parentPort?.postMessage(answer);
   });
+}
+
+export function faultOf(error: unknown): WorkerFault {
+  const { message, hint } = error as Error & { hint?: string };
+  return { message, errcode: errcodeOf(error), hint };
 }
 
 export function errcodeOf(error: unknown): number {

@@ -1,12 +1,14 @@
 // The thread that owns the log's file: the only writer.
 //
 // Holds always: a group of operations is one transaction, so it is on disk as a whole or not at all, and its answer is
-// sent after the fsync of its commit. A fault rolls the group back; after one that leaves the connection in doubt the
-// file is closed and opened anew from what the disk holds, since a failed fsync must never be tried again.
+// sent after the fsync of its commit. An operation that is refused for what it says is rolled back alone. Any other fault
+// rolls the group back; after one that leaves the connection in doubt the file is closed and opened anew from what the
+// disk holds, since a failed fsync must never be tried again. A position is never given twice, also where its record was
+// removed.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { stretchesOf } from './attempts.ts';
 import { openForWriting } from './schema.ts';
-import { conditionOf } from './filter.ts';
 import type {
   DiscardOperation,
   Group,
@@ -18,20 +20,23 @@ import type {
   SettleOperation,
 } from './operations.ts';
 import type { Attempt, ReplayRequest, SettledOutcome, Settlement } from '../log.ts';
-import { errcodeOf, serveRequests, workerOptions } from './worker-rpc.ts';
+import { errcodeOf, faultOf, serveRequests, workerOptions } from './worker-rpc.ts';
+import type { Answer } from './worker-rpc.ts';
 
 const { file } = workerOptions<{ file: string }>();
 
 interface Connection {
   readonly database: DatabaseSync;
   readonly statements: Readonly<Record<keyof typeof sql, StatementSync>>;
-  /** Position of the newest record. */
+  /** Position of the newest record, also where it was removed. */
   last: number;
 }
 
 const sql = {
   begin: 'begin immediate',
   commit: 'commit',
+  beginOperation: 'savepoint operation',
+  keepOperation: 'release operation',
   append: `insert into records (position, event_id, type, tenant_id, received_at, verified_by, body)
            values (?, ?, ?, ?, ?, ?, ?) on conflict (event_id) do nothing`,
   // A duplicate may also lie among the records of the same group: `changes` tells in both cases.
@@ -44,8 +49,8 @@ const sql = {
   position: 'select position from consumers where name = ?',
   outcome: 'insert into outcomes values (?, ?, ?, ?)',
   deadLetter: 'insert into dead_letters values (?, ?, ?, ?, ?, ?, ?, ?, null)',
-  attempt: `insert into attempts (consumer, first, last, messages, count, started_at, ended_at, succeeded, answer)
-            values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  attempt: `insert into attempts (consumer, first, last, messages, count, started_at, ended_at, succeeded, answer, only)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   settle: `update consumers set position = ?, delivered = delivered + ?, filtered = filtered + ?, dead = dead + ?
            where name = ? and position = ?`,
   outcomeAt: 'select outcome from outcomes where consumer = ? and position = ?',
@@ -58,17 +63,18 @@ const sql = {
                   where id = ? and state = 'running'`,
   endReplay: `update replays set state = ?, ended_at = ? where id = ? and state = 'running'`,
   discardDeadLetters: 'update dead_letters set discarded_because = ? where consumer = ? and position = ?',
-  settledByAll: `select coalesce(min(position), 0) as position from consumers where name in (select value from json_each(?))`,
-  prunable: `select position from records r where position <= ? and received_at < ? and not exists (
-               select 1 from dead_letters d where d.consumer in (select value from json_each(?))
-                 and d.position = r.position and d.discarded_because is null)
-             order by position limit ?`,
+  isDead: `select 1 from outcomes where consumer in (select value from json_each(?)) and position = ? and outcome = 'dead'`,
   dropRecord: 'delete from records where position = ?',
   dropOutcomes: 'delete from outcomes where consumer in (select name from consumers) and position = ?',
   dropAllDeadLetters:
     'delete from dead_letters where consumer in (select name from consumers) and position = ?',
+  // Of the removed records from the first to the last, those attempts of which nothing else is left. None that ends
+  // behind the next record can be among them.
   dropAttempts: `delete from attempts where consumer in (select name from consumers)
-                 and last < (select coalesce(min(position), 1) from records)`,
+                 and last between ? and coalesce((select min(position) from records where position > ?), 9e15)
+                 and not exists (select 1 from records where position between attempts.first and attempts.last)`,
+  // Destinations that had not come to a record, because they are off, will not get it any more.
+  skipPruned: 'update consumers set filtered = filtered + 1 where position < ?',
   countPruned: 'update books set pruned = pruned + ?',
 } as const;
 
@@ -99,9 +105,13 @@ function writeGroup(group: Group): GroupResult {
 function connect(): Connection {
   const database = openForWriting(file);
   const prepared = Object.entries(sql).map(([name, text]) => [name, database.prepare(text)]);
-  const { last } = database.prepare('select coalesce(max(position), 0) as last from records').get() as {
-    last: number;
-  };
+  // Whatever was removed had been settled, so a consumer stands there or behind it.
+  const { last } = database
+    .prepare(
+      `select max(coalesce((select max(position) from records), 0),
+                  coalesce((select max(position) from consumers), 0)) as last`,
+    )
+    .get() as { last: number };
   return { database, statements: Object.fromEntries(prepared) as Connection['statements'], last };
 }
 
@@ -112,11 +122,11 @@ function runGroup(connection: Connection, group: Group): GroupResult {
   let rejected = 0;
   // A rejection of none counts too: it is how the main thread tries whether the disk takes writes again.
   let countsChanged = stored.length > 0;
-  const results = group.operations.map((operation): OperationResult => {
-    if (operation.kind !== 'reject') return runOperation(connection, operation);
+  const results = group.operations.map((operation): Answer<OperationResult> => {
+    if (operation.kind !== 'reject') return runAlone(connection, operation);
     rejected += operation.count;
     countsChanged = true;
-    return undefined;
+    return { result: undefined };
   });
   if (countsChanged) {
     connection.statements.count.run(stored.length, stored.length - appended, appended, rejected);
@@ -143,6 +153,24 @@ function appendEvents(connection: Connection, group: Group): Uint8Array {
   return stored;
 }
 
+/** What is refused for what it says is undone, and nothing else of its group. */
+function runAlone(
+  connection: Connection,
+  operation: Exclude<Operation, { kind: 'reject' }>,
+): Answer<OperationResult> {
+  const { database, statements } = connection;
+  statements.beginOperation.run();
+  try {
+    const result = runOperation(connection, operation);
+    statements.keepOperation.run();
+    return { result };
+  } catch (error) {
+    if (!isOfOperation(error) || !database.isTransaction) throw error;
+    database.exec('rollback to operation; release operation');
+    return { fault: faultOf(error) };
+  }
+}
+
 function runOperation(
   connection: Connection,
   operation: Exclude<Operation, { kind: 'reject' }>,
@@ -160,6 +188,8 @@ function runOperation(
       return discard(connection, operation);
     case 'prune':
       return prune(connection, operation);
+    case 'give-back':
+      return giveBack(connection, operation.maxPages);
     case 'start-replay':
       return startReplay(connection, operation.request, operation.now);
     case 'end-replay':
@@ -186,7 +216,7 @@ function settle(
     statements.outcome.run(consumer, Number(settlement.position), settlement.outcome, settledAt);
     keepDeadLetters(statements, consumer, settlement, settledAt);
   }
-  keepAttempts(statements, consumer, attempts);
+  keepAttempts(statements, consumer, attempts, settlements);
   const { changes } = statements.settle.run(to, sums.delivered, sums.filtered, sums.dead, consumer, from);
   if (changes !== 1)
     throw new Error(`Consumer ${consumer} is not at ${from}: its records were settled already`);
@@ -202,10 +232,12 @@ function resettle(
   const { changes } = statements.advanceReplay.run(to, now.delivered, now.filtered, now.dead, replay);
   if (changes === 0) return;
   const moved: Sums = { delivered: 0, filtered: 0, dead: 0 };
+  const resettled: Settlement[] = [];
   for (const settlement of settlements) {
     const position = Number(settlement.position);
     const before = statements.outcomeAt.get(consumer, position) as { outcome: SettledOutcome } | undefined;
     if (before === undefined) continue;
+    resettled.push(settlement);
     moved[before.outcome]--;
     moved[settlement.outcome]++;
     statements.changeOutcome.run(settlement.outcome, settledAt, consumer, position);
@@ -213,7 +245,7 @@ function resettle(
     keepDeadLetters(statements, consumer, settlement, settledAt);
   }
   statements.move.run(moved.delivered, moved.filtered, moved.dead, consumer);
-  keepAttempts(statements, consumer, attempts);
+  keepAttempts(statements, consumer, attempts, resettled);
 }
 
 function keepDeadLetters(
@@ -233,40 +265,37 @@ function keepAttempts(
   statements: Connection['statements'],
   consumer: string,
   attempts: readonly Attempt[],
+  settlements: readonly Settlement[],
 ): void {
-  for (const { first, last, messages, count, startedAt, endedAt, succeeded, answer } of attempts) {
-    statements.attempt.run(
-      consumer,
-      Number(first),
-      Number(last),
-      messages,
-      count,
-      startedAt,
-      endedAt,
-      succeeded ? 1 : 0,
-      answer,
-    );
+  const sent = settlements
+    .filter(({ outcome }) => outcome !== 'filtered')
+    .map(({ position }) => Number(position))
+    .sort((a, b) => a - b);
+  for (const attempt of attempts) {
+    const { messages, count, startedAt, endedAt, succeeded, answer } = attempt;
+    for (const { first, last, only } of stretchesOf(attempt, sent)) {
+      const list = only ? JSON.stringify(only) : null;
+      const end = succeeded ? 1 : 0;
+      statements.attempt.run(consumer, first, last, messages, count, startedAt, endedAt, end, answer, list);
+    }
   }
 }
 
-/** Resolves to the number of records; fewer than the limit when none is left. */
+/** Resolves to the number of records. */
 function discard(
-  { database, statements }: Connection,
-  { consumer, filter, because, limit }: DiscardOperation,
+  { statements }: Connection,
+  { consumer, positions, because, now }: DiscardOperation,
 ): number {
-  const { sql: condition, values } = conditionOf(consumer, { ...filter, outcome: 'dead' });
-  const found = database
-    .prepare(
-      `select r.position from records r join outcomes o on o.consumer = ? and o.position = r.position
-       where true ${condition} order by r.position limit ?`,
-    )
-    .all(consumer, ...values, limit) as { position: number }[];
-  for (const { position } of found) {
-    statements.changeOutcome.run('filtered', Date.now(), consumer, position);
+  let discarded = 0;
+  for (const position of positions) {
+    const found = statements.outcomeAt.get(consumer, position) as { outcome: SettledOutcome } | undefined;
+    if (found?.outcome !== 'dead') continue;
+    statements.changeOutcome.run('filtered', now, consumer, position);
     statements.discardDeadLetters.run(because, consumer, position);
+    discarded++;
   }
-  statements.move.run(0, found.length, -found.length, consumer);
-  return found.length;
+  statements.move.run(0, discarded, -discarded, consumer);
+  return discarded;
 }
 
 function startReplay(
@@ -285,22 +314,34 @@ function startReplay(
   return Number(lastInsertRowid);
 }
 
-/** Resolves to the number of records removed; fewer than the limit when no more are old enough. */
-function prune({ database, statements }: Connection, { before, consumers, limit }: PruneOperation): number {
+/** Resolves to the number of records removed. */
+function prune(connection: Connection, { positions, consumers, maxPages }: PruneOperation): number {
+  const { statements } = connection;
   const names = JSON.stringify(consumers);
-  const { position: settled } = statements.settledByAll.get(names) as { position: number };
-  const found = statements.prunable.all(settled, before, names, limit) as { position: number }[];
-  for (const { position } of found) {
-    statements.dropRecord.run(position);
+  let pruned = 0;
+  for (const position of positions) {
+    // A replay may have made it so since it was found.
+    if (statements.isDead.get(names, position) !== undefined) continue;
+    if (statements.dropRecord.run(position).changes === 0) continue;
+    pruned++;
     statements.dropOutcomes.run(position);
     statements.dropAllDeadLetters.run(position);
+    statements.skipPruned.run(position);
   }
-  if (found.length === 0) return 0;
-  statements.dropAttempts.run();
-  statements.countPruned.run(found.length);
-  // As many pages as those records may have filled, so that one step is as short as the next.
-  database.exec(`pragma incremental_vacuum(${found.length * 2})`);
-  return found.length;
+  const first = positions[0];
+  const last = positions.at(-1);
+  if (first !== undefined && last !== undefined) statements.dropAttempts.run(first, last);
+  statements.countPruned.run(pruned);
+  giveBack(connection, maxPages);
+  return pruned;
+}
+
+function giveBack({ database }: Connection, maxPages: number): number {
+  database.exec(`pragma incremental_vacuum(${maxPages})`);
+  const { auto_vacuum } = database.prepare('pragma auto_vacuum').get() as { auto_vacuum: number };
+  // A log of the first version cannot give back; it uses the space again.
+  if (auto_vacuum === 0) return 0;
+  return (database.prepare('pragma freelist_count').get() as { freelist_count: number }).freelist_count;
 }
 
 function rollBack(database: DatabaseSync): void {
@@ -309,6 +350,18 @@ function rollBack(database: DatabaseSync): void {
   } catch {
     // The fault that brought us here may have ended the transaction already; it is thrown on.
   }
+}
+
+/** Refused for what it says: by a constraint, by a value that is none of SQLite's, by us. */
+function isOfOperation(error: unknown): boolean {
+  const none = 0;
+  const sqliteError = 1;
+  const sqliteTooBig = 18;
+  const sqliteConstraint = 19;
+  const sqliteMismatch = 20;
+  return [none, sqliteError, sqliteTooBig, sqliteConstraint, sqliteMismatch].includes(
+    errcodeOf(error) & 0xff,
+  );
 }
 
 /** I/O errors, a damaged file: after them the connection's cached pages may not be what the disk holds. */

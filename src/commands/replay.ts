@@ -1,0 +1,79 @@
+// `replay`: sends settled records again; lists and stops what is being sent again.
+
+import type { Config } from '../config/config.ts';
+import type { Replay } from '../log/log.ts';
+import { bridgeAddress, postToBridge, readFromBridge } from './bridge-api.ts';
+import { filterOf } from './record-filter.ts';
+import type { FilterOptions } from './record-filter.ts';
+import { CommandError, formatTable, isoTime, print, printJson } from './report.ts';
+
+export interface ReplayOptions extends FilterOptions {
+  readonly destination?: string;
+  readonly dryRun?: boolean;
+  readonly asNew?: boolean;
+  readonly rate?: number;
+  readonly list?: boolean;
+  readonly stop?: number;
+  readonly url?: string;
+  readonly json?: boolean;
+}
+
+export async function replay(options: ReplayOptions, config: Config): Promise<void> {
+  const { destination, dryRun, asNew, rate, list, stop, url, json } = options;
+  const bridge = bridgeAddress(url, config);
+  if (stop !== undefined) {
+    await postToBridge(bridge, '/api/replays/stop', { id: stop });
+    print(`Replay ${stop} is stopped`);
+    return;
+  }
+  if (list === true) {
+    const { replays } = (await readFromBridge(bridge, '/api/replays')) as { replays: readonly Replay[] };
+    if (json === true) printJson(replays);
+    else print(describeAll(replays));
+    return;
+  }
+  if (destination === undefined) {
+    throw new CommandError('To which destination?', { hint: 'Name it: --to segment' });
+  }
+  const filter = filterOf(options);
+  if (Object.values(filter).every((value) => value === undefined)) {
+    throw new CommandError('Which records?', {
+      hint: "Choose by --event, --user, --type, --since, --until, --outcome or --reason; --type '*' for all",
+    });
+  }
+  const answer = (await postToBridge(bridge, '/api/replays', {
+    destination,
+    filter,
+    dryRun: dryRun === true,
+    asNew: asNew === true,
+    ...(rate === undefined ? {} : { perSecond: rate }),
+  })) as { records: number; replay?: Replay };
+  if (json === true) printJson(answer);
+  else print(describe(answer, destination));
+}
+
+function describe(
+  { records, replay: started }: { records: number; replay?: Replay },
+  destination: string,
+): string {
+  if (started === undefined) return `${records} records would be sent to ${destination} again`;
+  const seconds = Math.ceil(records / started.perSecond);
+  return `Replay ${started.id} sends ${records} records to ${destination} again, in about ${seconds} s; see it by replay --list, stop it by replay --stop ${started.id}`;
+}
+
+function describeAll(replays: readonly Replay[]): string {
+  if (replays.length === 0) return 'Nothing was sent again yet';
+  return formatTable([
+    ['ID', 'DESTINATION', 'STATE', 'DELIVERED', 'FILTERED', 'DEAD', 'STARTED', 'WHICH'],
+    ...replays.map(({ id, consumer, state, delivered, filtered, dead, createdAt, filter, asNew }) => [
+      String(id),
+      consumer,
+      state,
+      String(delivered),
+      String(filtered),
+      String(dead),
+      isoTime(createdAt),
+      `${JSON.stringify(filter)}${asNew ? ', as new' : ''}`,
+    ]),
+  ]);
+}

@@ -1,0 +1,172 @@
+// The API for single records and their lot: journeys, dead letters, replays. What the CLI uses; docs/api.md has it.
+
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { entryOf } from '../fusionauth/catalogue.ts';
+import type { EventId } from '../fusionauth/event.ts';
+import type {
+  ConsumerJourney,
+  DeadLetterCount,
+  EventLog,
+  KeptDeadLetter,
+  LogRecord,
+  Position,
+  RecordFilter,
+  RecordSummary,
+  Replay,
+  ReplayId,
+} from '../log/log.ts';
+import type { DeliveryFault, DeliveryState } from '../delivery/sender.ts';
+import { parseBody, refuse } from './json-body.ts';
+
+/** What the API needs to know of a delivery. */
+export interface DeliveryView {
+  readonly name: string;
+  readonly state: DeliveryState;
+  readonly fault: DeliveryFault | undefined;
+}
+
+export interface RecordsApiOptions {
+  readonly log: EventLog;
+  readonly deliveries: readonly DeliveryView[];
+  /** What a record becomes at a destination, as `map --explain` tells it. */
+  readonly explain: (record: LogRecord, destination: string) => readonly string[];
+  readonly guard: object;
+}
+
+/** `GET /api/events`. */
+export interface EventSummary extends RecordSummary {
+  /** Whether the catalogue has its type. */
+  readonly isKnown: boolean;
+}
+
+/** `GET /api/events/<id>`. */
+export interface JourneyDocument {
+  readonly event: Omit<LogRecord, 'body'> & { readonly body: unknown };
+  readonly destinations: Readonly<
+    Record<string, ConsumerJourney & { readonly rules: readonly string[]; readonly fault?: DeliveryFault }>
+  >;
+}
+
+/** `GET /api/dead-letters`. */
+export interface DeadLettersDocument {
+  readonly counts: readonly DeadLetterCount[];
+  readonly deadLetters: readonly KeptDeadLetter[];
+}
+
+const maxListed = 1_000;
+/** Records a second of a replay that says nothing else: beside live events, and far below what Segment allows. */
+const defaultPerSecond = 100;
+
+const instant = z
+  .union([z.int(), z.iso.datetime({ offset: true }), z.iso.date()])
+  .transform((value) => (typeof value === 'number' ? value : Date.parse(value)));
+const filterSchema = z.strictObject({
+  eventId: z.string().optional(),
+  userId: z.string().min(1).max(200).optional(),
+  types: z.array(z.string().min(1).max(200)).min(1).max(100).optional(),
+  from: instant.optional(),
+  until: instant.optional(),
+  outcome: z.enum(['delivered', 'filtered', 'dead']).optional(),
+  reason: z.string().optional(),
+});
+const replaySchema = z.strictObject({
+  destination: z.string(),
+  filter: filterSchema.default({}),
+  asNew: z.boolean().default(false),
+  perSecond: z.number().positive().max(100_000).default(defaultPerSecond),
+  dryRun: z.boolean().default(false),
+});
+const discardSchema = z.strictObject({
+  destination: z.string(),
+  filter: filterSchema.default({}),
+  because: z.string().trim().min(1).max(500),
+});
+const stopSchema = z.strictObject({ id: z.int().positive() });
+
+export function registerRecordsApi(server: FastifyInstance, options: RecordsApiOptions): void {
+  const { log, deliveries, explain, guard } = options;
+  const names = deliveries.map(({ name }) => name);
+  const knows = (destination: string, reply: FastifyReply): boolean => {
+    if (names.includes(destination)) return true;
+    void refuse(reply, 404, `There is no destination "${destination}"; there are ${names.join(', ')}`);
+    return false;
+  };
+
+  server.get<{ Querystring: Record<string, string | undefined> }>(
+    '/api/events',
+    guard,
+    async ({ query }): Promise<{ events: readonly EventSummary[] }> => {
+      const limit = limitOf(query['limit'], 50);
+      const after = query['after'];
+      const events =
+        after === undefined
+          ? await log.latest(limit, names)
+          : await log.since(after as Position, limit, names);
+      return { events: events.map((event) => ({ ...event, isKnown: entryOf(event.type) !== undefined })) };
+    },
+  );
+
+  server.get<{ Params: { id: string } }>('/api/events/:id', guard, async ({ params }, reply) => {
+    const journey = await log.journey(params.id as EventId, names);
+    if (journey === undefined) {
+      return refuse(reply, 404, 'The log has no event of this id: it never came, or it was old and removed');
+    }
+    const { record, consumers } = journey;
+    const destinations = deliveries.map(({ name, fault }) => {
+      const consumer = consumers[name] as ConsumerJourney;
+      const current = consumer.outcome === 'pending' && fault !== undefined ? { fault } : {};
+      return [name, { ...consumer, ...current, rules: explain(record, name) }] as const;
+    });
+    return {
+      event: { ...record, body: JSON.parse(record.body) as unknown },
+      destinations: Object.fromEntries(destinations),
+    } satisfies JourneyDocument;
+  });
+
+  server.get<{ Querystring: Record<string, string | undefined> }>(
+    '/api/dead-letters',
+    guard,
+    async ({ query }, reply) => {
+      const { destination, reason, limit } = query;
+      if (destination !== undefined && !knows(destination, reply)) return reply;
+      const chosen = destination === undefined ? names : [destination];
+      return {
+        counts: await log.countDeadLetters(chosen),
+        deadLetters: await log.deadLetters(chosen, { reason }, limitOf(limit, 50)),
+      } satisfies DeadLettersDocument;
+    },
+  );
+
+  server.post('/api/dead-letters/discard', guard, async (request, reply) => {
+    const body = parseBody(discardSchema, request, reply);
+    if (body === undefined || !knows(body.destination, reply)) return reply;
+    return { discarded: await log.discard(body.destination, body.filter as RecordFilter, body.because) };
+  });
+
+  server.get('/api/replays', guard, async (): Promise<{ replays: readonly Replay[] }> => {
+    return { replays: await log.replays() };
+  });
+
+  server.post('/api/replays', guard, async (request, reply) => {
+    const body = parseBody(replaySchema, request, reply);
+    if (body === undefined || !knows(body.destination, reply)) return reply;
+    const { destination: consumer, asNew, perSecond, dryRun } = body;
+    const filter = body.filter as RecordFilter;
+    const records = await log.countMatching(consumer, filter);
+    if (dryRun) return { records };
+    return { records, replay: await log.startReplay({ consumer, filter, asNew, perSecond }) };
+  });
+
+  server.post('/api/replays/stop', guard, async (request, reply) => {
+    const body = parseBody(stopSchema, request, reply);
+    if (body === undefined) return reply;
+    if (await log.stopReplay(body.id as ReplayId)) return { stopped: true };
+    return refuse(reply, 404, `No replay ${body.id} is running`);
+  });
+}
+
+function limitOf(text: string | undefined, otherwise: number): number {
+  const limit = Number(text ?? otherwise);
+  return Number.isInteger(limit) ? Math.min(Math.max(limit, 1), maxListed) : otherwise;
+}
