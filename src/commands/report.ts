@@ -1,6 +1,6 @@
 // How commands print: errors, documents, tables.
 
-import { ConfigError } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
 
 /** A command cannot go on for a reason that its user can mend. */
 export class CommandError extends Error {

@@ -13,7 +13,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import type { Program } from 'acorn';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import {
   hasModuleSyntax,
   lineOfImport,

@@ -4,12 +4,17 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { ConfigError } from './config-error.ts';
 import { destinationsOf } from './destinations.ts';
 import type { DestinationConfig } from './destinations.ts';
-import type { ConfigFile } from './load.ts';
 import { settings } from './settings.ts';
 import type { Setting, SettingName, SettingValues } from './settings.ts';
-import type { UserConfig, UserPostgresDestination, UserSegmentDestination } from './user-config.ts';
+import type {
+  ConfigFile,
+  UserConfig,
+  UserPostgresDestination,
+  UserSegmentDestination,
+} from './user-config.ts';
 import { requiresSignature } from './verification.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -43,18 +48,6 @@ export type MappingConfig = Pick<
   UserConfig,
   'events' | 'naming' | 'privacy' | 'anonymousId' | 'groupId' | 'map'
 >;
-
-/** The configuration is wrong: ends the start before a port is opened. One line for each fault. */
-export class ConfigError extends Error {
-  readonly code = 'CONFIG_INVALID';
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.name = 'ConfigError';
-    this.faults = faults;
-  }
-}
 
 /** The process's environment, and below it what `.env` in the current folder says. */
 export function readEnvironment(processEnvironment: Environment, dotEnvFile = '.env'): Environment {

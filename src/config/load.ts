@@ -1,11 +1,12 @@
 // Where the configuration comes from: the environment, `.env`, and the configuration file.
 
 import { existsSync } from 'node:fs';
-import { ConfigError, loadConfig, readEnvironment } from './config.ts';
+import { loadConfig, readEnvironment } from './config.ts';
 import type { Config, Environment } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import { loadConfigFile } from './config-file.ts';
 import { findUserConfigFaults } from './user-config.ts';
-import type { UserConfig } from './user-config.ts';
+import type { ConfigFile, UserConfig } from './user-config.ts';
 
 /** Taken where it is there and CONFIG is not set. */
 export const defaultConfigFile = 'fusionauth-segment.config.ts';
@@ -37,12 +38,6 @@ function findVariableFaults(environment: Environment): readonly string[] {
     if (error instanceof ConfigError) return error.faults;
     throw error;
   }
-}
-
-/** What a configuration file says. */
-export interface ConfigFile {
-  readonly path: string;
-  readonly config: UserConfig;
 }
 
 async function readUserConfig(path: string): Promise<ConfigFile> {

@@ -66,6 +66,12 @@ export interface UserPostgresDestination extends DestinationCommon {
 
 export type UserDestination = UserSegmentDestination | UserPostgresDestination;
 
+/** What a configuration file says, and where it is. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly config: UserConfig;
+}
+
 /** One thing that is wrong, and where. */
 export interface UserConfigFault {
   readonly path: readonly (string | number)[];

@@ -1,14 +1,23 @@
 // How webhooks are verified, as the settings have it.
 
-import type { Config } from './config.ts';
+/** The settings that say so. */
+export interface VerificationSettings {
+  readonly webhookSecrets: readonly string[];
+  readonly fusionAuthUrl: string | undefined;
+  readonly allowUnsigned: boolean;
+}
 
 /** Whether a webhook without a signature is refused. A secret has no other use; a FusionAuth URL has. */
-export function requiresSignature({ webhookSecrets, fusionAuthUrl, allowUnsigned }: Config): boolean {
+export function requiresSignature({
+  webhookSecrets,
+  fusionAuthUrl,
+  allowUnsigned,
+}: VerificationSettings): boolean {
   return webhookSecrets.length > 0 || (fusionAuthUrl !== undefined && !allowUnsigned);
 }
 
 /** The same, in words for people. */
-export function describeVerification(config: Config): string {
+export function describeVerification(config: VerificationSettings): string {
   const keys = [
     ...(config.webhookSecrets.length > 0 ? ['HMAC secret'] : []),
     ...(config.fusionAuthUrl === undefined ? [] : [`public keys of ${config.fusionAuthUrl}`]),

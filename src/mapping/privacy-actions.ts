@@ -7,6 +7,9 @@ import type { JsonValue } from '../segment/message.ts';
 export const privacyActions = ['keep', 'drop', 'hash', 'truncate', 'mask'] as const;
 export type PrivacyAction = (typeof privacyActions)[number];
 
+/** Actions by pattern (privacy-patterns.ts). */
+export type PrivacyPolicy = Readonly<Record<string, PrivacyAction>>;
+
 /**
  * The value after the action; undefined where nothing may be left of it. `drop` takes anything. The others leave what
  * tells nothing as it is: null, an empty text, an empty object or list. A container that is not empty is the caller's

@@ -9,8 +9,7 @@
 // rules are ranked once. The walk (privacy.ts) takes two things down with it, together a place: the patterns that match
 // so far, and the rule that decides unless one of them comes to its end.
 
-import type { PrivacyPolicy } from './privacy.ts';
-import type { PrivacyAction } from './privacy-actions.ts';
+import type { PrivacyAction, PrivacyPolicy } from './privacy-actions.ts';
 
 /** What a policy can reach. All else of a message, its ids, type, names and time, is never touched. */
 export const reachableParts = ['traits', 'properties', 'context', 'integrations'] as const;

@@ -3,15 +3,12 @@
 
 import type { JsonMap, JsonValue, Message } from '../segment/message.ts';
 import { applyAction } from './privacy-actions.ts';
-import type { PrivacyAction } from './privacy-actions.ts';
+import type { PrivacyAction, PrivacyPolicy } from './privacy-actions.ts';
 import { createRootPlace, createStep, reachableParts } from './privacy-patterns.ts';
 import type { Place, Step } from './privacy-patterns.ts';
 
 export { privacyActions } from './privacy-actions.ts';
-export type { PrivacyAction } from './privacy-actions.ts';
-
-/** Actions by pattern. */
-export type PrivacyPolicy = Readonly<Record<string, PrivacyAction>>;
+export type { PrivacyAction, PrivacyPolicy } from './privacy-actions.ts';
 
 export interface PrivacyOptions {
   /** At equal depth and with as many literal segments a later policy wins. */

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { ConfigError } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { loadConfigFile } from '../../src/config/config-file.ts';
 import { defineConfig } from '../../src/define-config.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

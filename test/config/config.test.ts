@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
-import { ConfigError, isLoopback, loadConfig, readEnvironment } from '../../src/config/config.ts';
+import { isLoopback, loadConfig, readEnvironment } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import type { Config, Environment } from '../../src/config/config.ts';
 import type {
   EmbeddedWarehouseConfig,

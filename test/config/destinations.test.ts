@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ConfigError, loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import type { Config, Environment } from '../../src/config/config.ts';
 import { warehouseOf } from '../../src/config/destinations.ts';
 import { defineConfig } from '../../src/define-config.ts';

@@ -4,7 +4,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { ConfigError } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { readOrMakeSalt, readSalt } from '../../src/config/privacy-salt.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
