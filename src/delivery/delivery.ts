@@ -34,7 +34,7 @@ interface Carried {
   readonly attempts: readonly Attempt[];
 }
 
-const limits: ConsumeLimits = { maxRecords: 250, maxCharacters: 4 * 1024 * 1024, lingerMs: 20 };
+const limits: ConsumeLimits = { maxRecords: 1_000, maxCharacters: 4 * 1024 * 1024, lingerMs: 20 };
 
 export class Delivery {
   readonly #options: DeliveryOptions;
