@@ -73,7 +73,13 @@ export async function startBridge(
   { logger, signal }: { logger: Logger; signal: AbortSignal },
 ): Promise<Bridge> {
   await using opened = new AsyncDisposableStack();
-  const log = await SqliteLog.open(config.dataDirectory);
+  const metrics = createMetrics({
+    readStatus: () => readStatus(log, deliveries),
+    readReplays: () => log.replays(),
+    readStorage: () => log.storage(),
+    isWritable: () => log.isWritable(),
+  });
+  const log = await SqliteLog.open(config.dataDirectory, { onGroup: (group) => metrics.countGroup(group) });
   opened.defer(() => log.close());
   if (log.damage) {
     logger.error(
@@ -86,7 +92,6 @@ export async function startBridge(
   }
 
   const salt = usesHash(config) ? (config.privacySalt ?? readOrMakeSalt(config.dataDirectory)) : '';
-  const metrics = createMetrics(() => readStatus(log, deliveries));
   const destinations = config.destinations.map((settings) => createDestination(settings, config, logger));
   const optionsFor = (settings: DestinationConfig, idSuffix = '') =>
     mappingOptionsOf(config, salt, settings, idSuffix);
@@ -100,6 +105,7 @@ export async function startBridge(
         turns,
         logger,
         onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
+        onSettled: (settled) => metrics.countSettled(destination.name, settled),
         onDeadLetters: (deadLetters) => metrics.countDeadLetters(destination.name, deadLetters),
       }),
   );
@@ -140,7 +146,13 @@ export async function startBridge(
     const ending = new AbortController();
     const consumers = deliveries.map(({ name }) => name);
     const retaining = runRetention(
-      { log, logger, retentionMs: config.logRetentionMs, consumers },
+      {
+        log,
+        logger,
+        retentionMs: config.logRetentionMs,
+        consumers,
+        onRemoved: (records) => metrics.countRemoved(records),
+      },
       ending.signal,
     );
     opened.defer(async () => {

@@ -23,9 +23,18 @@ export interface DeliveryOptions {
   readonly turns: Turns;
   readonly logger: Logger;
   readonly onAttempt?: (attempt: AttemptMeasures) => void;
+  /** Told of the records that have just been settled; for metrics. */
+  readonly onSettled?: (settled: Settled) => void;
   /** Told of the dead letters of records that have just been settled; for metrics. */
   readonly onDeadLetters?: (deadLetters: readonly DeadLetter[]) => void;
   readonly random?: () => number;
+}
+
+/** Records that have just been settled, by a replay for another time. */
+export interface Settled {
+  readonly records: readonly LogRecord[];
+  readonly settlements: readonly Settlement[];
+  readonly isReplay: boolean;
 }
 
 /** Records whose messages have all been answered. */
@@ -113,7 +122,7 @@ export class Delivery {
       const carried = await this.#carry(handedOut.records, this.#mapping);
       if (carried === undefined) return;
       await handedOut.commit(carried.settlements, carried.attempts);
-      this.#settled(carried);
+      this.#settled({ records: handedOut.records, settlements: carried.settlements, isReplay: false });
     }
   }
 
@@ -126,7 +135,7 @@ export class Delivery {
       const carried = await this.#carry(records, mapping);
       if (carried === undefined) return;
       await replayed.commit(carried.settlements, carried.attempts);
-      this.#settled(carried);
+      this.#settled({ records, settlements: carried.settlements, isReplay: true });
       const dueMs = (records.length / replay.perSecond) * 1000 - (performance.now() - startedAt);
       await sleep(Math.max(dueMs, 0), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
@@ -147,8 +156,10 @@ export class Delivery {
     return { settlements: outcomes.settlements(), attempts };
   }
 
-  #settled({ settlements }: Carried): void {
+  #settled(settled: Settled): void {
+    const { settlements } = settled;
     this.#sender.works();
+    this.#options.onSettled?.(settled);
     const dead = settlements.filter((settlement) => settlement.outcome === 'dead');
     if (dead.length > 0) {
       this.#options.onDeadLetters?.(dead.flatMap(({ deadLetters }) => deadLetters));

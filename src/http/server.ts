@@ -64,7 +64,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'the log cannot be written' });
   });
   server.get('/metrics', async (_request, reply) => {
-    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+    return reply.type(metrics.registry.contentType).send(await metrics.scrape());
   });
 
   server.setNotFoundHandler((request, reply) =>

@@ -165,6 +165,22 @@ export interface ConsumerJourney {
   readonly attempts: readonly Attempt[];
 }
 
+/** What was written in one step, with one fsync: all that was waiting at one moment. For metrics and traces. */
+export interface WrittenGroup {
+  readonly eventIds: readonly string[];
+  /** Writes that are no events: settlements, replays, counts. */
+  readonly operations: number;
+  readonly seconds: number;
+  readonly succeeded: boolean;
+}
+
+/** What the log takes on its volume, in bytes, and what the volume has. */
+export interface LogStorage {
+  readonly fileBytes: Readonly<Record<'log' | 'wal', number>>;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
 /** Whole numbers of records since the log began. received = duplicates + stored. */
 export interface Books {
   readonly received: number;

@@ -11,6 +11,8 @@ export interface RetentionOptions {
   readonly retentionMs: number;
   /** Those whose settlements count: a destination that is no longer configured keeps nothing. */
   readonly consumers: readonly string[];
+  /** Told of each removal; for metrics. */
+  readonly onRemoved?: (records: number) => void;
   readonly everyMs?: number;
 }
 
@@ -19,12 +21,13 @@ const defaultEveryMs = 10 * 60_000;
 
 /** Runs until the signal aborts, and resolves then. */
 export async function runRetention(options: RetentionOptions, signal: AbortSignal): Promise<void> {
-  const { log, logger, retentionMs, consumers, everyMs = defaultEveryMs } = options;
+  const { log, logger, retentionMs, consumers, onRemoved, everyMs = defaultEveryMs } = options;
   for (;;) {
     const isOver = await sleep(everyMs, false, { signal, ref: false }).catch(() => true);
     if (isOver) return;
     try {
       const records = await log.prune(Date.now() - retentionMs, consumers, signal);
+      onRemoved?.(records);
       if (records > 0) logger.info({ records }, 'Old records were removed from the log');
     } catch (error) {
       if (!(error instanceof LogUnavailableError)) throw error;

@@ -3,6 +3,7 @@
 // Holds always: what has been answered is on disk (sqlite/group-writer.ts). Reading waits for no write, and no write for
 // reading. A second process cannot open the same folder: the lock file's lock dies with the process that holds it.
 
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventId } from '../fusionauth/event.ts';
@@ -17,6 +18,7 @@ import type {
   Journey,
   KeptDeadLetter,
   LogRecord,
+  LogStorage,
   Position,
   ReceivedEvent,
   RecordFilter,
@@ -26,6 +28,7 @@ import type {
   ReplayId,
   ReplayRequest,
   Settlement,
+  WrittenGroup,
 } from './log.ts';
 import { AppendPressure } from './sqlite/append-pressure.ts';
 import { DiskFloor, volumeOf } from './sqlite/disk-floor.ts';
@@ -58,6 +61,7 @@ interface Threads {
 interface OpenedParts extends Threads {
   readonly floor: DiskFloor;
   readonly measureVolume: MeasureVolume;
+  readonly onGroup: ((group: WrittenGroup) => void) | undefined;
   readonly lock: FolderLock;
   readonly file: string;
   readonly damage: Damage | undefined;
@@ -72,18 +76,20 @@ export class SqliteLog implements EventLog {
   readonly #reader: WorkerClient<Query, QueryResult>;
   readonly #groups: GroupWriter;
   readonly #floor: DiskFloor;
+  readonly #measureVolume: MeasureVolume;
   readonly #pressure = new AppendPressure();
   #appended = Promise.withResolvers<undefined>();
   #replayStarted = Promise.withResolvers<undefined>();
   #closing: Promise<void> | undefined;
 
-  private constructor({ lock, file, damage, writer, reader, floor, measureVolume }: OpenedParts) {
+  private constructor({ lock, file, damage, writer, reader, floor, measureVolume, onGroup }: OpenedParts) {
     this.damage = damage;
     this.#file = file;
     this.#lock = lock;
     this.#writer = writer;
     this.#reader = reader;
     this.#floor = floor;
+    this.#measureVolume = measureVolume;
     this.#groups = new GroupWriter({
       floor,
       measureVolume,
@@ -93,16 +99,21 @@ export class SqliteLog implements EventLog {
         this.#appended = Promise.withResolvers<undefined>();
       },
       onFault: (cause) => noteDamage(file, cause),
+      onGroup,
     });
   }
 
   /**
    * Opens the log in this folder, which is made where it is missing. A damaged one is repaired, which can take minutes for
-   * millions of records; `damage` tells of it. Throws LogOpenError.
+   * millions of records; `damage` tells of it. `onGroup` is told of each group that was written, or was not. Throws
+   * LogOpenError.
    */
   static async open(
     directory: string,
-    { measureVolume = volumeOf(directory) }: { measureVolume?: MeasureVolume } = {},
+    {
+      measureVolume = volumeOf(directory),
+      onGroup,
+    }: { measureVolume?: MeasureVolume; onGroup?: (group: WrittenGroup) => void } = {},
   ): Promise<SqliteLog> {
     const lock = lockDirectory(directory);
     const file = join(directory, 'log.sqlite');
@@ -115,7 +126,7 @@ export class SqliteLog implements EventLog {
         return startThreads(file);
       });
       const floor = await DiskFloor.watch(measureVolume);
-      return new SqliteLog({ lock, file, damage, floor, measureVolume, ...threads });
+      return new SqliteLog({ lock, file, damage, floor, measureVolume, onGroup, ...threads });
     } catch (cause) {
       releaseDirectory(lock);
       throw new LogOpenError(`The log ${file} could not be opened: ${(cause as Error).message}`, {
@@ -313,6 +324,21 @@ export class SqliteLog implements EventLog {
     }
     await this.#giveBack(signal);
     return pruned;
+  }
+
+  /** For metrics. */
+  async storage(): Promise<LogStorage> {
+    const sizeOf = (file: string) =>
+      stat(file).then(
+        ({ size }) => size,
+        () => 0,
+      );
+    const [log, wal, { freeBytes, totalBytes }] = await Promise.all([
+      sizeOf(this.#file),
+      sizeOf(`${this.#file}-wal`),
+      this.#measureVolume(),
+    ]);
+    return { fileBytes: { log, wal }, freeBytes, totalBytes };
   }
 
   isWritable(): boolean {

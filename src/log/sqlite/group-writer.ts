@@ -2,7 +2,7 @@
 // the next one, so any number of webhooks share one fsync and a lone one waits for nobody.
 
 import { LogUnavailableError } from '../log.ts';
-import type { ReceivedEvent } from '../log.ts';
+import type { ReceivedEvent, WrittenGroup } from '../log.ts';
 import type { DiskFloor, MeasureVolume } from './disk-floor.ts';
 import { fullDiskHint, hintFor } from './hints.ts';
 import type { Group, GroupResult, Operation, OperationResult } from './operations.ts';
@@ -37,6 +37,8 @@ export interface GroupWriterOptions {
   readonly onStored: () => void;
   /** Called with what the writer's thread says of a group that it could not write. */
   readonly onFault: (cause: unknown) => void;
+  /** Told of each group that was written, or was not, before those who waited for it go on; for metrics and traces. */
+  readonly onGroup?: ((group: WrittenGroup) => void) | undefined;
 }
 
 export class GroupWriter {
@@ -119,8 +121,14 @@ export class GroupWriter {
       const operations = this.#waitingOperations;
       this.#waitingAppends = [];
       this.#waitingOperations = [];
+      const group = groupOf(appends, operations);
+      const startedAt = performance.now();
+      const tell = (succeeded: boolean) => {
+        const seconds = (performance.now() - startedAt) / 1000;
+        this.#options.onGroup?.({ eventIds: group.ids, operations: operations.length, seconds, succeeded });
+      };
       try {
-        const { stored, results } = await this.#options.writer.request(groupOf(appends, operations));
+        const { stored, results } = await this.#options.writer.request(group);
         if (appends.length > 0) this.#isWritable = true;
         appends.forEach(({ resolve }, index) => resolve(stored[index] === 1 ? 'stored' : 'duplicate'));
         operations.forEach(({ resolve, reject }, index) => {
@@ -130,8 +138,10 @@ export class GroupWriter {
         });
         if (stored.includes(1)) this.#options.onStored();
         // Only now that everybody has his answer: what fails from here on is no failed write.
+        tell(true);
         if (!this.#isWritable) this.#isWritable = await this.#hasRoom();
       } catch (cause) {
+        tell(false);
         this.#isWritable = false;
         this.#options.onFault(cause);
         // Nobody may post to a bridge that is not ready, so it finds out by itself when the disk takes writes again.
