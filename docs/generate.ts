@@ -4,11 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { settings } from '../src/config/settings.ts';
 import type { Setting } from '../src/config/settings.ts';
 import { eventsPage } from './events-page.ts';
+import { metricsPage } from './metrics-page.ts';
 
 /** Each page's text, by its path from the project's root. */
 export const pages: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/events.md': eventsPage,
+  'docs/metrics.md': metricsPage,
 };
 
 function configurationPage(): string {
