@@ -49,6 +49,27 @@ outage of FusionAuth turns nobody away; a key that it has just begun to use is f
 Set both, the new one first: \`FUSIONAUTH_WEBHOOK_SECRET=new,old\`, restart, switch the key in FusionAuth, then remove
 the old one. Commas separate secrets where each has at least 8 characters; line ends always do, which is of use in a
 file. With asymmetric keys there is nothing to do here: change the key in FusionAuth.
+
+## How are traces switched on?
+
+By OpenTelemetry's own variables; where none of the first two is set there are no traces, and none of its code is loaded.
+
+| variable | here |
+| --- | --- |
+| \`OTEL_EXPORTER_OTLP_ENDPOINT\`, \`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT\` | the collector, such as \`http://127.0.0.1:4318\`; switches traces on |
+| \`OTEL_TRACES_EXPORTER\` | \`otlp\` switches them on (to \`http://localhost:4318\` unless an endpoint is set), \`none\` off |
+| \`OTEL_SDK_DISABLED\` | \`true\` switches them off |
+| \`OTEL_EXPORTER_OTLP_PROTOCOL\`, \`OTEL_EXPORTER_OTLP_TRACES_PROTOCOL\` | \`http/protobuf\`, the only one |
+| \`OTEL_EXPORTER_OTLP_HEADERS\`, \`…_TIMEOUT\`, \`…_COMPRESSION\`, \`…_CERTIFICATE\`, \`…_CLIENT_KEY\`, \`…_CLIENT_CERTIFICATE\` | as OpenTelemetry has them, also with \`_TRACES\` |
+| \`OTEL_SERVICE_NAME\`, \`OTEL_RESOURCE_ATTRIBUTES\` | \`fusionauth-segment\` where nothing is said |
+| \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\` | \`always_on\` (the default), \`always_off\`, \`traceidratio\` and a share such as \`0.01\` |
+| \`OTEL_BSP_SCHEDULE_DELAY\`, \`OTEL_BSP_EXPORT_TIMEOUT\`, \`OTEL_BSP_MAX_QUEUE_SIZE\`, \`OTEL_BSP_MAX_EXPORT_BATCH_SIZE\` | 5,000 ms, 30,000 ms, 2,048 spans, 512 spans |
+
+There are three spans, each a trace of its own: \`webhook\` (its answer; the event's id and type where it is stored), linked to
+the \`log.group\` in which its event was written (events and other writes in it), and \`delivery.attempt\` (destination, messages,
+result). Never a body, a user or a key. What a collector does not take in time is dropped, and one log line says so; no
+webhook waits for it. A span costs two to three microseconds of the processor, so sample where thousands of webhooks come a
+second: the queue holds 2,048 spans, and what is more is dropped.
 `;
 }
 

@@ -30,6 +30,7 @@ import { runRetention } from './log/retention.ts';
 import { SqliteLog } from './log/sqlite.ts';
 import { explainMapping } from './mapping/explain.ts';
 import { createMapping } from './mapping/map.ts';
+import { startTracing } from './tracing.ts';
 import { version } from './version.ts';
 
 /** A bridge that takes webhooks and delivers them. */
@@ -73,13 +74,20 @@ export async function startBridge(
   { logger, signal }: { logger: Logger; signal: AbortSignal },
 ): Promise<Bridge> {
   await using opened = new AsyncDisposableStack();
+  const tracing = await startTracing(process.env, logger);
+  opened.defer(() => tracing?.stop());
   const metrics = createMetrics({
     readStatus: () => readStatus(log, deliveries),
     readReplays: () => log.replays(),
     readStorage: () => log.storage(),
     isWritable: () => log.isWritable(),
   });
-  const log = await SqliteLog.open(config.dataDirectory, { onGroup: (group) => metrics.countGroup(group) });
+  const log = await SqliteLog.open(config.dataDirectory, {
+    onGroup: (group) => {
+      metrics.countGroup(group);
+      tracing?.traceGroup(group);
+    },
+  });
   opened.defer(() => log.close());
   if (log.damage) {
     logger.error(
@@ -104,7 +112,10 @@ export async function startBridge(
         mappingFor: (idSuffix) => createMapping(optionsFor(settings, idSuffix)),
         turns,
         logger,
-        onAttempt: (attempt) => metrics.countAttempt(destination.name, attempt),
+        onAttempt: (attempt) => {
+          metrics.countAttempt(destination.name, attempt);
+          tracing?.traceAttempt(destination.name, attempt);
+        },
         onSettled: (settled) => metrics.countSettled(destination.name, settled),
         onDeadLetters: (deadLetters) => metrics.countDeadLetters(destination.name, deadLetters),
       }),
@@ -124,6 +135,7 @@ export async function startBridge(
     access: { adminToken: config.adminToken, isLoopback: isLoopback(config.host) },
     log,
     metrics,
+    tracing,
     readStatus: () => readStatus(log, deliveries),
     readLatest: (count) => readLatest(log, deliveries, count),
     records: {

@@ -14,12 +14,12 @@ export const defaultConfigFile = 'fusionauth-segment.config.ts';
 /** The configuration of this process. Throws ConfigError, with all that is wrong. */
 export async function loadConfiguration(processEnvironment: Environment = process.env): Promise<Config> {
   const environment = readEnvironment(processEnvironment);
+  // OpenTelemetry reads process.env as well (src/tracing.ts).
+  addToProcess(environment, (name) => name.startsWith('OTEL_'));
   const path = environment['CONFIG'] || (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (path === undefined) return loadConfig(environment);
   // The file reads process.env, and what stands in `.env` counts there as well.
-  for (const [name, value] of Object.entries(environment)) {
-    if (!process.env[name] && value !== undefined) process.env[name] = value;
-  }
+  addToProcess(environment, () => true);
   let file: ConfigFile;
   try {
     file = await readUserConfig(path);
@@ -28,6 +28,12 @@ export async function loadConfiguration(processEnvironment: Environment = proces
     throw new ConfigError([...error.faults, ...findVariableFaults(environment)]);
   }
   return loadConfig(environment, file);
+}
+
+function addToProcess(environment: Environment, isWanted: (name: string) => boolean): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (isWanted(name) && !process.env[name] && value !== undefined) process.env[name] = value;
+  }
 }
 
 function findVariableFaults(environment: Environment): readonly string[] {

@@ -3,6 +3,7 @@
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { EventLog, RecordSummary } from '../log/log.ts';
+import type { Tracing } from '../tracing.ts';
 import { createAccessGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
 import type { Metrics } from './metrics.ts';
@@ -19,6 +20,8 @@ export interface ServerOptions {
   readonly access: AccessOptions;
   readonly log: EventLog;
   readonly metrics: Metrics;
+  /** Undefined where traces are off. */
+  readonly tracing: Tracing | undefined;
   readonly readStatus: () => Promise<Status>;
   readonly readLatest: (count: number) => Promise<readonly RecordSummary[]>;
   readonly records: Pick<RecordsApiOptions, 'deliveries' | 'explain'>;
@@ -29,7 +32,7 @@ export interface ServerOptions {
 const requestTimeoutMs = 30_000;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { webhook, access, log, metrics, readStatus, readLatest, records, page } = options;
+  const { webhook, access, log, metrics, tracing, readStatus, readLatest, records, page } = options;
   const server = fastify({
     bodyLimit: webhook.maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -41,7 +44,10 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   registerWebhook(server, {
     ...webhook,
-    onAnswer: (answer, seconds) => metrics.countWebhook(answer, seconds),
+    onAnswer: (answer, seconds, event) => {
+      metrics.countWebhook(answer, seconds);
+      tracing?.traceWebhook({ answer, seconds, event });
+    },
   });
 
   server.get('/', guard, async (_request, reply) => {

@@ -10,7 +10,7 @@ import { KeysUnavailableError } from '../fusionauth/public-keys.ts';
 import { SignatureError, signatureHeader, verifyBody } from '../fusionauth/signature.ts';
 import type { SignatureVerifier, VerifiedToken } from '../fusionauth/signature.ts';
 import { LogUnavailableError } from '../log/log.ts';
-import type { EventLog } from '../log/log.ts';
+import type { EventLog, ReceivedEvent } from '../log/log.ts';
 import { createRefusalLogger } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -25,8 +25,12 @@ export interface WebhookOptions {
   /** Whether a webhook without a signature is refused. */
   readonly requiresSignature: boolean;
   readonly maxBodyBytes: number;
-  /** Told of each answer; for metrics. */
-  readonly onAnswer: (answer: WebhookAnswer, seconds: number) => void;
+  /** Told of each answer, and of the event where it is in the log; for metrics and traces. */
+  readonly onAnswer: (
+    answer: WebhookAnswer,
+    seconds: number,
+    event?: Pick<ReceivedEvent, 'id' | 'type'>,
+  ) => void;
 }
 
 declare module 'fastify' {
@@ -78,7 +82,7 @@ export function registerWebhook(server: FastifyInstance, options: WebhookOptions
         verifiedBy: request.verifiedToken?.key ?? 'unsigned',
         body: JSON.stringify(event),
       });
-      onAnswer(status, secondsSince(request.startedAt));
+      onAnswer(status, secondsSince(request.startedAt), event);
       return reply.type('application/json').send(`{"status":"${status}","id":${JSON.stringify(event.id)}}`);
     },
   };
