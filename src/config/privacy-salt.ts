@@ -4,8 +4,9 @@
 // is never written again.
 
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder, syncFolder } from '../durable-files.ts';
 import { ConfigError } from './config-error.ts';
 
 const fileName = 'privacy-salt';
@@ -31,12 +32,13 @@ export function readOrMakeSalt(dataDirectory: string): string {
   const kept = readSalt(dataDirectory);
   if (kept !== undefined) return kept;
   const salt = randomBytes(32).toString('hex');
-  mkdirSync(dataDirectory, { recursive: true });
+  makeFolder(dataDirectory);
   const draft = join(dataDirectory, `${fileName}.${process.pid}-${randomBytes(4).toString('hex')}`);
   writeFileSync(draft, `${salt}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {
     // Not a rename, which would put it in the place of another's.
     linkSync(draft, join(dataDirectory, fileName));
+    syncFolder(dataDirectory);
     return salt;
   } catch (error) {
     const theirs = readSalt(dataDirectory);
@@ -44,6 +46,7 @@ export function readOrMakeSalt(dataDirectory: string): string {
     // A file system without hard links: only there one of two that start at once may lose its salt to the other.
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
     writeFileSync(join(dataDirectory, fileName), `${salt}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    syncFolder(dataDirectory);
     return salt;
   } finally {
     rmSync(draft);

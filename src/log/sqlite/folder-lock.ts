@@ -1,9 +1,10 @@
 // One process at a time has the log's folder: a lock of the operating system's, on a file of its own, which goes with the
 // process however it ends. (A process id in a file would outlive a crash and mean another program.)
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '../../durable-files.ts';
 import { LogOpenError } from '../log.ts';
 import { errcodeOf } from './worker-rpc.ts';
 
@@ -22,7 +23,7 @@ export function lockDirectory(directory: string): FolderLock {
   const pidFile = join(directory, 'bridge.pid');
   let lock: DatabaseSync | undefined;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory);
     lock = new DatabaseSync(join(directory, 'bridge.lock'));
     lock.exec('pragma journal_mode = memory; begin exclusive');
     const isAfterCrash = existsSync(pidFile);

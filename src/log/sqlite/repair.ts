@@ -15,8 +15,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { syncFolder } from '../../durable-files.ts';
 import { pageSize } from './page-size.ts';
 import { salvage } from './salvage.ts';
 import type { Salvaged } from './salvage.ts';
@@ -191,27 +192,19 @@ function repair(
       renameSync(file + ending, setAside + ending);
   }
   if (!existsSync(setAside)) writeFileSync(setAside, '');
-  syncFolder(file);
+  syncFolder(dirname(file));
   // What an earlier try has left.
   for (const ending of ['-wal', '-shm', '-journal']) rmSync(repairing + ending, { force: true });
   const salvaged = salvage(setAside, repairing);
   syncFile(repairing);
   renameSync(repairing, file);
   rmSync(noteOf(file), { force: true });
-  syncFolder(file);
+  syncFolder(dirname(file));
   return { found, setAside, ...salvaged };
 }
 
 function syncFile(file: string): void {
   const descriptor = openSync(file, 'r+');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-}
-
-function syncFolder(file: string): void {
-  // Windows has no way to do so, and needs none.
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(join(file, '..'), 'r');
   fsyncSync(descriptor);
   closeSync(descriptor);
 }

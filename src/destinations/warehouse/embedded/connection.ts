@@ -2,9 +2,10 @@
 // and a saved connection of DBeaver's goes on working.
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { replaceFile } from '../../../durable-files.ts';
 import { RetryableError } from '../../destination.ts';
 
 export const database = 'warehouse';
@@ -41,11 +42,9 @@ export function readConnection(dataDirectory: string): EmbeddedConnection | unde
   }
 }
 
-/** Replaces the file in one step. Readable by its owner only. */
+/** Replaces the file in one step, also under a power loss: without its passwords nobody comes into the cluster. */
 export function writeConnection(dataDirectory: string, connection: EmbeddedConnection): void {
-  const file = connectionFile(dataDirectory);
-  writeFileSync(`${file}.new`, `${JSON.stringify(connection, undefined, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceFile(connectionFile(dataDirectory), `${JSON.stringify(connection, undefined, 2)}\n`);
 }
 
 export function newPasswords(): EmbeddedConnection['passwords'] {

@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { makeFolder, syncFolder } from '../../../durable-files.ts';
 import { RetryableError } from '../../destination.ts';
 import type { WarehouseServer } from '../server.ts';
 import { findPostgresBinaries, otherWarehouse } from './binaries.ts';
@@ -120,7 +121,7 @@ export class EmbeddedServer implements WarehouseServer {
     const { dataDirectory } = this.#options;
     const binaries = findPostgresBinaries();
     const privileges = findPrivileges(binaries.postgres);
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    makeFolder(this.#directory);
 
     let connection = readConnection(dataDirectory);
     if (existsSync(this.#cluster)) {
@@ -178,6 +179,8 @@ export class EmbeddedServer implements WarehouseServer {
       rmSync(passwordFile, { force: true });
     }
     renameSync(unfinished, this.#cluster);
+    // Under the other name it would be taken for unfinished, and removed with its rows.
+    syncFolder(this.#directory);
   }
 
   async #spawnServer(
