@@ -46,13 +46,13 @@ export class BridgeProcess implements AsyncDisposable {
   /** Resolves when it says that it runs. Rejects with its last words where it ends first. */
   static async start(settings: Readonly<Record<string, string>>): Promise<BridgeProcess> {
     const bridge = new BridgeProcess(settings);
-    await until(
-      'the bridge says that it runs',
-      () => bridge.stderr.includes('The bridge runs') || bridge.hasExited,
-      60_000,
-    );
-    if (bridge.hasExited) throw new Error(`The bridge ended: ${bridge.stderr}`);
+    await bridge.untilItRuns();
     return bridge;
+  }
+
+  /** Only begins its start, for who wants to end it in the midst of that. */
+  static launch(settings: Readonly<Record<string, string>>): BridgeProcess {
+    return new BridgeProcess(settings);
   }
 
   /** Runs it to its end, for starts that must fail. */
@@ -80,6 +80,15 @@ export class BridgeProcess implements AsyncDisposable {
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  async untilItRuns(): Promise<void> {
+    await until(
+      'the bridge says that it runs',
+      () => this.stderr.includes('The bridge runs') || this.hasExited,
+      60_000,
+    );
+    if (this.hasExited) throw new Error(`The bridge ended: ${this.stderr}`);
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
