@@ -61,9 +61,11 @@ export class SegmentStandIn implements AsyncDisposable {
 
   /** As Segment keeps them: the first of each message id. */
   get deduplicated(): readonly ReceivedMessage[] {
-    return [
-      ...new Map(this.messages.toReversed().map((message) => [message.messageId, message])).values(),
-    ].reverse();
+    const first = new Map<string, ReceivedMessage>();
+    for (const message of this.messages) {
+      if (!first.has(message.messageId)) first.set(message.messageId, message);
+    }
+    return [...first.values()];
   }
 
   /** Answers the next `count` requests with the fault. */

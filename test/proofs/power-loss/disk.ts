@@ -128,18 +128,22 @@ export class Disk {
   ): void {
     const node = this.#nodes.get(inode);
     switch (kind) {
-      case 'c':
-        { this.#add(path, inode, {
+      case 'c': {
+        this.#add(path, inode, {
           kind: 'file',
           content: Buffer.alloc(0),
           changes: new Changes<FileChange>(),
-        }); return; }
-      case 'm':
-        { this.#add(path, inode, {
+        });
+        return;
+      }
+      case 'm': {
+        this.#add(path, inode, {
           kind: 'folder',
           names: new Map(),
           changes: new Changes<NameChange>(),
-        }); return; }
+        });
+        return;
+      }
       case 'w':
         fileOf(node).changes.uncertain.push({ kind: 'write', offset: Number(offset), data });
         return;
