@@ -4,10 +4,10 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { loadConfiguration } from './config/load.ts';
-import type { ListOptions } from './commands/dead-letters.ts';
+import type { DiscardOptions, ListOptions, RetryOptions } from './commands/dead-letters.ts';
 import { withFilterOptions } from './commands/record-filter.ts';
 import type { ReplayOptions } from './commands/replay.ts';
-import { describeError } from './commands/report.ts';
+import { describeError, UsageError } from './commands/report.ts';
 import type { TailOptions } from './commands/tail.ts';
 import { version } from './version.ts';
 
@@ -132,7 +132,7 @@ program
       'dead',
     ]),
   )
-  .option('--last <number>', 'begin with this many of the last ones', parsePositive)
+  .option('--last <number>', 'begin with this many of the last ones', parseWhole)
   .addOption(url())
   .option('--json', 'print one JSON document a line')
   .addHelpText(
@@ -161,7 +161,7 @@ withFilterOptions(program.command('replay'))
   .option('--as-new', 'with message ids of their own, so that Segment does not take them for those before')
   .option('--rate <records>', 'records a second; 100 where nothing is said', parsePositive)
   .option('--list', 'print what is being sent again, and what was')
-  .option('--stop <id>', 'stop a replay', parsePositive)
+  .option('--stop <id>', 'stop a replay', parseWhole)
   .addOption(url())
   .addOption(json())
   .addHelpText(
@@ -184,7 +184,7 @@ deadLetters
   .description('count them by reason, and print the newest')
   .addOption(of())
   .option('--reason <reason>', 'of this reason')
-  .option('--limit <number>', 'how many', parsePositive)
+  .option('--limit <number>', 'how many', parseWhole)
   .addOption(url())
   .addOption(json())
   .action(async ({ of: destination, ...options }: ListOptions & { of?: string }) =>
@@ -203,7 +203,7 @@ deadLetters
   );
 withFilterOptions(deadLetters.command('retry'))
   .description('map and send their records afresh, after what was wrong was mended')
-  .addOption(of())
+  .addOption(of().makeOptionMandatory())
   .option('--dry-run', 'only say how many')
   .option('--rate <records>', 'records a second; 100 where nothing is said', parsePositive)
   .addOption(url())
@@ -212,21 +212,21 @@ withFilterOptions(deadLetters.command('retry'))
     'after',
     '\nExample:\n  $ fusionauth-segment dead-letters retry --of segment --reason map_failed',
   )
-  .action(async ({ of: destination, ...options }: ListOptions & { of?: string; rate?: number }) =>
+  .action(async ({ of: destination, ...options }: Omit<RetryOptions, 'destination'> & { of: string }) =>
     (await import('./commands/dead-letters.ts')).retryDeadLetters(
-      { ...options, ...(destination === undefined ? {} : { destination }) },
+      { ...options, destination },
       await config(),
     ),
   );
 withFilterOptions(deadLetters.command('discard'))
   .description('make their records filtered ones: nobody needs them any more')
-  .addOption(of())
+  .addOption(of().makeOptionMandatory())
   .requiredOption('--because <reason>', 'why; it is kept with them')
   .addOption(url())
   .addOption(json())
-  .action(async ({ of: destination, ...options }: ListOptions & { of?: string; because: string }) =>
+  .action(async ({ of: destination, ...options }: Omit<DiscardOptions, 'destination'> & { of: string }) =>
     (await import('./commands/dead-letters.ts')).discardDeadLetters(
-      { ...options, ...(destination === undefined ? {} : { destination }) },
+      { ...options, destination },
       await config(),
     ),
   );
@@ -265,6 +265,11 @@ function parsePositive(text: string): number {
   throw new CommanderError(2, 'usage', `error: a number above 0 is expected, not "${text}"`);
 }
 
+function parseWhole(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new CommanderError(2, 'usage', `error: a whole number above 0 is expected, not "${text}"`);
+}
+
 function parseVersion(text: string): string {
   if (/^\d+\.\d+(\.\d+)?$/.test(text)) return text;
   throw new CommanderError(2, 'usage', `error: --fusionauth must be a version such as 1.30, not "${text}"`);
@@ -285,6 +290,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }

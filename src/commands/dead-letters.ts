@@ -9,14 +9,23 @@ import { replay } from './replay.ts';
 import { CommandError, formatTable, isoTime, print, printJson } from './report.ts';
 
 interface Common {
-  readonly destination?: string;
+  readonly destination: string;
   readonly url?: string;
   readonly json?: boolean;
 }
 
-export interface ListOptions extends Common {
+export interface ListOptions extends Partial<Common> {
   readonly reason?: string;
   readonly limit?: number;
+}
+
+export interface RetryOptions extends Common, FilterOptions {
+  readonly dryRun?: boolean;
+  readonly rate?: number;
+}
+
+export interface DiscardOptions extends Common, FilterOptions {
+  readonly because: string;
 }
 
 /** Counts by reason, and the newest. */
@@ -31,31 +40,24 @@ export async function showDeadLetters(
   { eventId, ...options }: ListOptions & { eventId: string },
   config: Config,
 ): Promise<void> {
-  const { deadLetters } = await read({ ...options, limit: 1_000 }, config);
-  const found = deadLetters.filter((deadLetter) => deadLetter.eventId === eventId);
-  if (found.length === 0) {
+  const { deadLetters } = await read({ ...options, eventId, limit: 1_000 }, config);
+  if (deadLetters.length === 0) {
     throw new CommandError(`Event ${eventId} has no dead letter`, {
       hint: 'dead-letters list shows those there are',
     });
   }
-  printJson(found.map(({ message, ...rest }) => ({ ...rest, message: parsed(message) })));
+  printJson(deadLetters.map(({ message, ...rest }) => ({ ...rest, message: parsed(message) })));
 }
 
 /** Maps and sends their records afresh: for when the mapping, or what refused them, was mended. */
-export async function retryDeadLetters(
-  options: Common & FilterOptions & { dryRun?: boolean; rate?: number },
-  config: Config,
-): Promise<void> {
+export async function retryDeadLetters(options: RetryOptions, config: Config): Promise<void> {
   await replay({ ...options, outcome: 'dead' }, config);
 }
 
 export async function discardDeadLetters(
-  { destination, because, url, json, ...filter }: Common & FilterOptions & { because: string },
+  { destination, because, url, json, ...filter }: DiscardOptions,
   config: Config,
 ): Promise<void> {
-  if (destination === undefined) {
-    throw new CommandError('Of which destination?', { hint: 'Name it: --of segment' });
-  }
   const answer = (await postToBridge(bridgeAddress(url, config), '/api/dead-letters/discard', {
     destination,
     filter: filterOf(filter),
@@ -66,11 +68,12 @@ export async function discardDeadLetters(
 }
 
 async function read(
-  { destination, reason, limit, url }: ListOptions,
+  { destination, eventId, reason, limit, url }: ListOptions & { eventId?: string },
   config: Config,
 ): Promise<DeadLettersDocument> {
   const query = new URLSearchParams();
   if (destination !== undefined) query.set('destination', destination);
+  if (eventId !== undefined) query.set('eventId', eventId);
   if (reason !== undefined) query.set('reason', reason);
   if (limit !== undefined) query.set('limit', String(limit));
   return (await readFromBridge(

@@ -5,7 +5,7 @@ import type { Replay } from '../log/log.ts';
 import { bridgeAddress, postToBridge, readFromBridge } from './bridge-api.ts';
 import { filterOf } from './record-filter.ts';
 import type { FilterOptions } from './record-filter.ts';
-import { CommandError, formatTable, isoTime, print, printJson } from './report.ts';
+import { formatTable, isoTime, print, printJson, UsageError } from './report.ts';
 
 export interface ReplayOptions extends FilterOptions {
   readonly destination?: string;
@@ -22,8 +22,9 @@ export async function replay(options: ReplayOptions, config: Config): Promise<vo
   const { destination, dryRun, asNew, rate, list, stop, url, json } = options;
   const bridge = bridgeAddress(url, config);
   if (stop !== undefined) {
-    await postToBridge(bridge, '/api/replays/stop', { id: stop });
-    print(`Replay ${stop} is stopped`);
+    const answer = await postToBridge(bridge, '/api/replays/stop', { id: stop });
+    if (json === true) printJson(answer);
+    else print(`Replay ${stop} is stopped`);
     return;
   }
   if (list === true) {
@@ -33,11 +34,11 @@ export async function replay(options: ReplayOptions, config: Config): Promise<vo
     return;
   }
   if (destination === undefined) {
-    throw new CommandError('To which destination?', { hint: 'Name it: --to segment' });
+    throw new UsageError('To which destination?', { hint: 'Name it: --to segment' });
   }
   const filter = filterOf(options);
   if (Object.values(filter).every((value) => value === undefined)) {
-    throw new CommandError('Which records?', {
+    throw new UsageError('Which records?', {
       hint: "Choose by --event, --user, --type, --since, --until, --outcome or --reason; --type '*' for all",
     });
   }

@@ -13,6 +13,9 @@ export class CommandError extends Error {
   }
 }
 
+/** A command was called in a way that makes no sense: exit code 2. */
+export class UsageError extends CommandError {}
+
 /** For the terminal: what happened, and what to do. The stack only of an error that nobody foresaw. */
 export function describeError(error: unknown): string {
   if (error instanceof ConfigError) return error.message;

@@ -4,14 +4,13 @@
 // user's messages arrive in the order of the log; a crash anywhere in between sends the same messages again, under
 // the same message ids. What may be tried again is, from the log, for ever.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Destination } from '../destinations/destination.ts';
 import type { Attempt, ConsumeLimits, DeadLetter, EventLog, LogRecord, Settlement } from '../log/log.ts';
 import type { Mapping } from '../mapping/map.ts';
 import { Outcomes, planBatches } from './plan.ts';
-import { Sender } from './sender.ts';
-import type { AttemptMeasures, DeliveryFault, DeliveryState } from './sender.ts';
+import { realPause, Sender } from './sender.ts';
+import type { AttemptMeasures, DeliveryFault, DeliveryState, Pause } from './sender.ts';
 import type { Turns } from './turns.ts';
 
 export interface DeliveryOptions {
@@ -28,6 +27,7 @@ export interface DeliveryOptions {
   /** Told of the dead letters of records that have just been settled; for metrics. */
   readonly onDeadLetters?: (deadLetters: readonly DeadLetter[]) => void;
   readonly random?: () => number;
+  readonly pause?: Pause;
 }
 
 /** Records that have just been settled, by a replay for another time. */
@@ -55,9 +55,11 @@ export class Delivery {
   /** Aborts what is being sent. */
   readonly #abandoning = new AbortController();
   #running: Promise<unknown> | undefined;
+  /** The most records of a replay that one hand-out has. */
+  #replayedAtOnce = 1;
 
   constructor(options: DeliveryOptions) {
-    const { destination, onAttempt, random, mappingFor } = options;
+    const { destination, onAttempt, random, pause, mappingFor } = options;
     this.#options = options;
     this.#logger = options.logger.child({ destination: destination.name });
     this.#mapping = mappingFor('');
@@ -68,6 +70,7 @@ export class Delivery {
       abandoning: this.#abandoning.signal,
       onAttempt,
       random,
+      pause,
     });
   }
 
@@ -113,11 +116,7 @@ export class Delivery {
 
   async #deliver(): Promise<void> {
     const { log } = this.#options;
-    // Where the log could not be read and nothing is pending, no settlement will tell that it can be read again.
-    if (this.fault) {
-      const { consumers } = await log.books([this.name]);
-      if (consumers[this.name]?.pending === 0) this.#sender.works();
-    }
+    await this.#forgetFaultOfLog();
     for await (const handedOut of log.consume(this.name, limits, this.#stopping.signal)) {
       const carried = await this.#carry(handedOut.records, this.#mapping);
       if (carried === undefined) return;
@@ -127,18 +126,35 @@ export class Delivery {
   }
 
   async #replay(): Promise<void> {
-    const { log, mappingFor } = this.#options;
-    for await (const replayed of log.replay(this.name, limits, this.#stopping.signal)) {
+    const { log, mappingFor, pause = realPause } = this.#options;
+    await this.#forgetFaultOfLog();
+    const replayLimits = { ...limits, maxRecords: this.#replayedAtOnce };
+    for await (const replayed of log.replay(this.name, replayLimits, this.#stopping.signal)) {
       const { replay, records } = replayed;
       const startedAt = performance.now();
+      // A second's worth of this replay. Its rate is known by its first records, which then come again.
+      const atOnce = Math.min(Math.max(Math.floor(replay.perSecond), 1), limits.maxRecords);
+      if (atOnce !== this.#replayedAtOnce) {
+        this.#replayedAtOnce = atOnce;
+        return;
+      }
       const mapping = replay.idSuffix === '' ? this.#mapping : mappingFor(replay.idSuffix);
       const carried = await this.#carry(records, mapping);
       if (carried === undefined) return;
       await replayed.commit(carried.settlements, carried.attempts);
       this.#settled({ records, settlements: carried.settlements, isReplay: true });
       const dueMs = (records.length / replay.perSecond) * 1000 - (performance.now() - startedAt);
-      await sleep(Math.max(dueMs, 0), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      await pause(Math.max(dueMs, 0), this.#stopping.signal);
     }
+  }
+
+  /** Where the log could not be read and there is nothing to send, no settlement will tell that it can be read again. */
+  async #forgetFaultOfLog(): Promise<void> {
+    if (this.fault === undefined) return;
+    const { log } = this.#options;
+    const [{ consumers }, replays] = await Promise.all([log.books([this.name]), log.replays()]);
+    const isReplaying = replays.some(({ consumer, state }) => consumer === this.name && state === 'running');
+    if (consumers[this.name]?.pending === 0 && !isReplaying) this.#sender.works();
   }
 
   /** Undefined when the bridge stops first. */

@@ -41,7 +41,11 @@ export interface SenderOptions {
   /** Told of each attempt: its batch's messages and how long it took; for metrics. */
   readonly onAttempt?: ((attempt: AttemptMeasures) => void) | undefined;
   readonly random?: (() => number) | undefined;
+  readonly pause?: Pause | undefined;
 }
+
+/** Resolves after this time, or when the signal aborts. */
+export type Pause = (milliseconds: number, signal: AbortSignal) => Promise<void>;
 
 export interface AttemptMeasures {
   readonly messages: number;
@@ -67,6 +71,8 @@ export class Sender {
   #state: DeliveryState = 'starting';
   #fault: DeliveryFault | undefined;
   readonly #failed = Promise.withResolvers<undefined>();
+  /** Whether the batch whose turn it is has failed and not been taken yet. */
+  #isHeldUp = false;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -100,9 +106,13 @@ export class Sender {
           const accepted = answered.filter(({ kind }) => kind === 'accepted').length;
           const answer = `accepted ${accepted}, rejected ${answered.length - accepted}`;
           attempts.push({ ...about, count: 1, startedAt, endedAt: Date.now(), succeeded: true, answer });
+          this.#isHeldUp = false;
           return answered;
         } catch (error) {
-          if (error instanceof RetryableError) noteFailure(attempts, { ...about, startedAt, error });
+          if (error instanceof RetryableError) {
+            this.#isHeldUp = true;
+            noteFailure(attempts, { ...about, startedAt, error });
+          }
           throw error;
         }
       }),
@@ -115,7 +125,7 @@ export class Sender {
    * LogUnavailableError is a broken promise of ours and rises.
    */
   async untilDone<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-    const { stopping, abandoning, random = Math.random } = this.#options;
+    const { stopping, abandoning, random = Math.random, pause = realPause } = this.#options;
     for (;;) {
       try {
         return await work();
@@ -131,14 +141,18 @@ export class Sender {
             ? blockedRetryMs
             : backoffMs(attempts, { retryAfterMs, random: random() });
         this.#fails(error, attempts, waitMs);
-        const isStopped = await sleep(waitMs, false, { signal: stopping }).catch(() => true);
-        if (isStopped) return undefined;
+        await pause(waitMs, stopping);
+        if (isAborted(stopping)) return undefined;
       }
     }
   }
 
-  /** Called when the destination is open, and whenever records have come all the way to their settlement. */
+  /**
+   * Called when the destination is open, and whenever records have come all the way to their settlement. Those that had
+   * nothing to send say nothing of a destination that holds up another loop's batch.
+   */
   works(): void {
+    if (this.#isHeldUp) return;
     if (this.#fault) {
       this.#options.logger.info({ attempts: this.#fault.attempts }, 'Delivery works again');
     }
@@ -201,6 +215,15 @@ export class Sender {
       resolve(undefined);
     }
   }
+}
+
+export const realPause: Pause = async (milliseconds, signal) => {
+  await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+};
+
+/** A function, so that the compiler does not remember an earlier answer. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 /** The records whose messages are in a batch, and how many of those are sent. */

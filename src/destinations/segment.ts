@@ -17,6 +17,8 @@ export interface SegmentOptions {
   readonly userAgent: string;
   /** Messages at most; no limit where it is 0. */
   readonly perSecond: number;
+  /** Milliseconds from any moment on: for how long its host name has been unknown. */
+  readonly now?: () => number;
 }
 
 /** DNS servers are restarted in less. */
@@ -30,12 +32,13 @@ export class SegmentDestination implements Destination<string> {
   /** Since the bridge was started. */
   #hasAccepted = false;
   readonly #rate: RateLimit;
-  /** As `performance.now` has it. */
+  readonly #now: () => number;
   #unknownHostSince: number | undefined;
 
   constructor(options: SegmentOptions) {
     this.name = options.name;
     this.#rate = new RateLimit(options.perSecond);
+    this.#now = options.now ?? (() => performance.now());
     this.#api = new TrackingApi(options);
   }
 
@@ -79,8 +82,9 @@ export class SegmentDestination implements Destination<string> {
   #unreachable(cause: unknown): RetryableError {
     const message = `Segment (${this.#api.host}) could not be reached`;
     if ((cause as { code?: unknown }).code === 'ENOTFOUND') {
-      this.#unknownHostSince ??= performance.now();
-      if (performance.now() - this.#unknownHostSince >= unknownHostMs) {
+      const now = this.#now();
+      this.#unknownHostSince ??= now;
+      if (now - this.#unknownHostSince >= unknownHostMs) {
         return new BlockedError(`${message}: the host name is unknown`, {
           hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
           cause,

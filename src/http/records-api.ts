@@ -57,6 +57,8 @@ export interface DeadLettersDocument {
 const maxListed = 1_000;
 /** Records a second of a replay that says nothing else: beside live events, and far below what Segment allows. */
 const defaultPerSecond = 100;
+/** Slower than this a pause between two records would outlast a timer. */
+const minPerSecond = 0.01;
 
 const instant = z
   .union([z.int(), z.iso.datetime({ offset: true }), z.iso.date()])
@@ -74,7 +76,7 @@ const replaySchema = z.strictObject({
   destination: z.string(),
   filter: filterSchema.default({}),
   asNew: z.boolean().default(false),
-  perSecond: z.number().positive().max(100_000).default(defaultPerSecond),
+  perSecond: z.number().min(minPerSecond).max(100_000).default(defaultPerSecond),
   dryRun: z.boolean().default(false),
 });
 const discardSchema = z.strictObject({
@@ -129,11 +131,12 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
     guard,
     async ({ query }, reply) => {
       const { destination, reason, limit } = query;
+      const eventId = query['eventId'] as EventId | undefined;
       if (destination !== undefined && !knows(destination, reply)) return reply;
       const chosen = destination === undefined ? names : [destination];
       return {
         counts: await log.countDeadLetters(chosen),
-        deadLetters: await log.deadLetters(chosen, { reason }, limitOf(limit, 50)),
+        deadLetters: await log.deadLetters(chosen, { eventId, reason }, limitOf(limit, 50)),
       } satisfies DeadLettersDocument;
     },
   );
