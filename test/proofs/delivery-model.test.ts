@@ -26,6 +26,7 @@ import type { EventLog, RecordFilter, ReceivedEvent } from '../../src/log/log.ts
 import { SqliteLog } from '../../src/log/sqlite.ts';
 import type { Message, MessageId } from '../../src/segment/message.ts';
 import { eventId, OpenedLog } from '../log/opened-log.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { until } from '../support/until.ts';
 
@@ -56,6 +57,9 @@ test(
   async (t) => {
     const seed = Number(givenSeed ?? Date.now() % 1_000_000_000);
     t.diagnostic(`seed ${seed}`);
+    // Each opening of a log starts two threads, which then need not strip the types of their files again.
+    await using compileCache = await temporaryFolder();
+    process.env['NODE_COMPILE_CACHE'] = compileCache.path;
     let steps = 0;
     const commands = fc.commands(
       [

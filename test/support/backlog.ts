@@ -5,21 +5,22 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { JsonObject } from '../../src/fusionauth/event.ts';
 import { sampleEvent } from '../../src/fusionauth/samples.ts';
 import { openForWriting } from '../../src/log/sqlite/schema.ts';
 
 const recordsPerTransaction = 20_000;
 
-/** Lists of objects: without them the sample, which has every field that there is, is as large as an ordinary event. */
-const leftOut = new Set(['identities', 'memberships', 'registrations', 'twoFactor']);
+/** The sample has every field that there is; a login by password, of an ordinary user, has these not. */
+const leftOut = new Set(
+  `birthDate identities identityProviderId identityProviderName imageUrl linkedObjectId memberships mobilePhone
+   passwordLastUpdateInstant registrations twoFactor`.split(/\s+/),
+);
 
 /** About 1.8 KB. Calling it gives the body of one more login, by somebody else. */
 export function loginBodies(): () => { id: string; body: string } {
   const identity = { eventId: 'the-event-id', userId: 'the-user-id', createInstant: Date.now() };
   const event = sampleEvent('user.login.success', identity);
-  const user = Object.entries(event['user'] as JsonObject).filter(([name]) => !leftOut.has(name));
-  const template = JSON.stringify({ ...event, user: Object.fromEntries(user) });
+  const template = JSON.stringify(event, (name, value: unknown) => (leftOut.has(name) ? undefined : value));
   const parts = template.split(/(the-event-id|the-user-id)/);
   return () => {
     const id = randomUUID();
