@@ -42,6 +42,10 @@ export class SegmentStandIn implements AsyncDisposable {
   faultFor: (request: number) => Fault | undefined = () => undefined;
   /** How long it takes to answer. */
   latencyMs = 0;
+  /** Whether what was taken is kept: not where it would be gigabytes. */
+  keepsBatches = true;
+  /** Requests that were answered 400 for what they held. */
+  refused = 0;
 
   static async start(): Promise<SegmentStandIn> {
     const segment = new SegmentStandIn();
@@ -98,6 +102,7 @@ export class SegmentStandIn implements AsyncDisposable {
       return;
     }
     const isTaken = this.#take(request, Buffer.concat(chunks));
+    if (!isTaken) this.refused++;
     if (fault?.kind === 'taken-but-reset') return void request.socket.resetAndDestroy();
     response.writeHead(isTaken ? 200 : 400, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ success: isTaken }));
@@ -124,7 +129,8 @@ export class SegmentStandIn implements AsyncDisposable {
     }
     if (parsed.batch.some((message) => Buffer.byteLength(JSON.stringify(message)) > maxMessageBytes))
       return false;
-    this.batches.push({ writeKey, sentAt: parsed.sentAt, userAgent, messages: parsed.batch });
+    if (this.keepsBatches)
+      this.batches.push({ writeKey, sentAt: parsed.sentAt, userAgent, messages: parsed.batch });
     return true;
   }
 }
