@@ -28,7 +28,7 @@ const secret = 'a-secret-of-the-proof-with-more-than-32-bytes';
 
 /** Of the log's file: two records of this size have a page. */
 const bytesPerRecord = 2_300;
-/** The short form runs beside other tests, for which a machine may be busy. */
+/** A log of up to 512 MB, as that of the short form, is read through after a crash; its page cache has been dropped. */
 const maxStartMs = isLong ? 5_000 : 20_000;
 const maxMegabytes = 200;
 /** Pairs of measurements of the webhook, one with an empty log and one with the backlog, in turn. */
