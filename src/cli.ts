@@ -2,6 +2,7 @@
 // The command line: names the commands, parses, calls commands/. Exit codes: 0 done, 1 failed or something is not
 // well, 2 wrong usage.
 
+import { enableCompileCache } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { loadConfiguration } from './config/load.ts';
 import type { DiscardOptions, ListOptions, RetryOptions } from './commands/dead-letters.ts';
@@ -10,6 +11,9 @@ import type { ReplayOptions } from './commands/replay.ts';
 import { describeError, UsageError } from './commands/report.ts';
 import type { TailOptions } from './commands/tail.ts';
 import { version } from './version.ts';
+
+// A start is twice as quick, and stripping types costs no memory then; where the cache cannot be had, nothing changes.
+enableCompileCache();
 
 const program = new Command('fusionauth-segment')
   .description('The bridge from FusionAuth to Twilio Segment and to a PostgreSQL warehouse.')

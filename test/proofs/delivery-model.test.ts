@@ -225,7 +225,8 @@ class World implements AsyncDisposable {
           turns,
           logger: silent,
           random: () => 0.5,
-          sleep: this.clock.sleep,
+          pause: (milliseconds, signal) =>
+            this.clock.sleep(milliseconds, undefined, { signal }).catch(() => undefined),
         }),
     );
     await Promise.all(this.#deliveries.map((delivery) => delivery.start()));
