@@ -120,6 +120,13 @@ export class SegmentDestination implements Destination<string> {
         return new BlockedError(`Segment (${this.#api.host}) answered ${answer.status}`, {
           hint: 'Check SEGMENT_WRITE_KEY and SEGMENT_REGION or SEGMENT_ENDPOINT; events are kept and sent later',
         });
+      case 'foreign':
+        return new RetryableError(
+          `${this.#api.host} answered ${answer.status} with a web page, as Segment never does`,
+          {
+            hint: 'Check SEGMENT_ENDPOINT, and for a proxy or a sign-in page between this machine and Segment; events are kept and sent later',
+          },
+        );
       case 'unavailable':
         return new RetryableError(`Segment (${this.#api.host}) answered ${answer.status}`, {
           hint: 'Segment is overloaded or down; events are kept and sent later',

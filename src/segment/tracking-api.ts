@@ -12,15 +12,19 @@ export type Region = keyof typeof endpoints;
 /** Segment's addresses change (its documents ask for a fresh look-up at least daily, and after errors). */
 const connectionLifetimeMs = 5 * 60_000;
 const timeoutMs = 10_000;
+/** Nobody reads what a longer answer says; Segment's has 20. */
+const maxAnswerBytes = 128 * 1024;
 
 /**
  * What came of one request. `accepted` means that Segment's edge took it: Segment validates later, in silence.
- * `refused`: this body will never be taken. `unavailable`: it may be, later.
+ * `refused`: this body will never be taken. `unavailable`: it may be, later. `foreign`: a web page came, so that it was
+ * not Segment who answered.
  */
 export type TrackingApiAnswer =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly status: number }
   | { readonly kind: 'misconfigured'; readonly status: number }
+  | { readonly kind: 'foreign'; readonly status: number }
   | { readonly kind: 'unavailable'; readonly status: number; readonly retryAfterMs: number | undefined };
 
 export class TrackingApi {
@@ -61,7 +65,7 @@ export class TrackingApi {
         dispatcher: this.#agent,
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
-      await answer.dump();
+      await readToEnd(answer);
       if (statusCode >= 500) this.#renewConnections();
       return meaningOf(statusCode, headers);
     } catch (error) {
@@ -94,11 +98,24 @@ function newAgent(): Agent {
   });
 }
 
+/** Throws where the answer breaks off: it counts as a whole or not at all. (undici's `dump` would let that pass.) */
+async function readToEnd(answer: AsyncIterable<Buffer>): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of answer) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) return;
+  }
+}
+
 function meaningOf(
   status: number,
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): TrackingApiAnswer {
-  if (status >= 200 && status < 300) return { kind: 'accepted' };
+  if (status >= 200 && status < 300) {
+    // A proxy's or a network's sign-in page. Not everything that speaks Segment's API answers in JSON, but none in HTML.
+    const isPage = /^text\/html\b/i.test(String(headers['content-type'] ?? ''));
+    return isPage ? { kind: 'foreign', status } : { kind: 'accepted' };
+  }
   // Segment documents 400 for an oversized or malformed body; its libraries meet 413 as well.
   if (status === 400 || status === 413) return { kind: 'refused', status };
   // 410 and 460 come from what stands before Segment; its own libraries try again.
