@@ -78,7 +78,7 @@ if (shim === undefined) {
       await using run = await Run.start(shim, { WAREHOUSE_URL: 'off' });
 
       run.pour();
-      const rounds = Math.ceil(losses / 4);
+      const rounds = Math.max(2, Math.ceil(losses / 10));
       let checked = 0;
       for (let round = 0; round < rounds; round++) {
         await run.powered.bridge.untilItRuns();

@@ -3,8 +3,11 @@
 // too large, for a message over 32 KB and for an empty write key.
 
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Certificate } from './certificate.ts';
 import { closeServer, listenOnLoopback, urlOf } from './loopback-server.ts';
 
 /** A message as it arrived. */
@@ -27,17 +30,25 @@ export type Fault =
   | { readonly kind: 'reset' }
   | { readonly kind: 'hang' }
   /** Takes the batch, then breaks the connection before it answers. */
-  | { readonly kind: 'taken-but-reset' };
+  | { readonly kind: 'taken-but-reset' }
+  /** Takes the batch, then breaks the connection in the midst of its answer. */
+  | { readonly kind: 'taken-but-half-answered' }
+  /** Something on the way answers 200 by a page of its own. */
+  | { readonly kind: 'web-page' };
 
 const maxBodyBytes = 500 * 1024;
 const maxMessageBytes = 32 * 1024;
 
 export class SegmentStandIn implements AsyncDisposable {
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #server: Server | TlsServer;
   /** Batches that were taken, in order. */
   readonly batches: ReceivedBatch[] = [];
   /** Requests that came, whatever was answered. */
   requests = 0;
+  /** When each of them had come, milliseconds since 1970. */
+  readonly requestedAt: number[] = [];
+  /** Messages for which a whole batch is answered 400. */
+  isBad: (message: ReceivedMessage) => boolean = () => false;
   /** Asked for each request; undefined takes it. */
   faultFor: (request: number) => Fault | undefined = () => undefined;
   /** How long it takes to answer. */
@@ -47,15 +58,27 @@ export class SegmentStandIn implements AsyncDisposable {
   /** Requests that were answered 400 for what they held. */
   refused = 0;
 
-  static async start(): Promise<SegmentStandIn> {
-    const segment = new SegmentStandIn();
+  private constructor(certificate: Certificate | undefined) {
+    const answer = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#answer(request, response);
+    this.#server = certificate ? createTlsServer(certificate, answer) : createServer(answer);
+  }
+
+  /** With a certificate it speaks TLS. */
+  static async start(certificate?: Certificate): Promise<SegmentStandIn> {
+    const segment = new SegmentStandIn(certificate);
     await listenOnLoopback(segment.#server);
     return segment;
   }
 
   /** For SEGMENT_ENDPOINT. */
   get url(): string {
-    return urlOf(this.#server);
+    const url = urlOf(this.#server);
+    return 'setSecureContext' in this.#server ? url.replace('http:', 'https:') : url;
+  }
+
+  renewCertificate(certificate: Certificate): void {
+    (this.#server as TlsServer).setSecureContext(certificate);
   }
 
   /** Every message that was taken, repeats included, in order. */
@@ -94,6 +117,7 @@ export class SegmentStandIn implements AsyncDisposable {
       return; // The sender went away in the middle of its request.
     }
     const fault = this.faultFor(++this.requests);
+    this.requestedAt.push(Date.now());
     if (this.latencyMs > 0) await sleep(this.latencyMs);
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'reset') return void request.socket.resetAndDestroy();
@@ -101,9 +125,19 @@ export class SegmentStandIn implements AsyncDisposable {
       response.writeHead(fault.status, fault.headers).end('{"success":false}');
       return;
     }
+    if (fault?.kind === 'web-page') {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+      response.end('<!doctype html><title>Sign in to the network</title>');
+      return;
+    }
     const isTaken = this.#take(request, Buffer.concat(chunks));
     if (!isTaken) this.refused++;
     if (fault?.kind === 'taken-but-reset') return void request.socket.resetAndDestroy();
+    if (fault?.kind === 'taken-but-half-answered') {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '16' });
+      response.write('{"succe', () => request.socket.destroy());
+      return;
+    }
     response.writeHead(isTaken ? 200 : 400, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ success: isTaken }));
   }
@@ -129,6 +163,7 @@ export class SegmentStandIn implements AsyncDisposable {
     }
     if (parsed.batch.some((message) => Buffer.byteLength(JSON.stringify(message)) > maxMessageBytes))
       return false;
+    if (parsed.batch.some(this.isBad)) return false;
     if (this.keepsBatches)
       this.batches.push({ writeKey, sentAt: parsed.sentAt, userAgent, messages: parsed.batch });
     return true;
