@@ -340,7 +340,7 @@ describe('the log lines about a fault', { timeout: 20_000 }, () => {
 
     await rig.sender.send(batchOf(['richard']));
 
-    const { reason, hint, cause, retryInMs, attempt } = rig.lines[0] ?? {};
+    const { reason, hint, cause, retryInMs, attempt } = rig.lines[0] ?? ({} as Line);
     assert.deepEqual(
       { reason, hint, cause, retryInMs, attempt },
       {
@@ -425,7 +425,7 @@ function makeRig() {
   const abandoning = new AbortController();
   const rig = {
     answer: ((batch) => batch.map(() => accepted)) as Script,
-    pause: (_milliseconds: number, _signal: AbortSignal): Promise<void> => Promise.resolve(),
+    pause: (() => Promise.resolve()) as (milliseconds: number, signal: AbortSignal) => Promise<void>,
     /** What was sent, attempt by attempt. */
     sent: [] as string[],
     pauses: [] as number[],
