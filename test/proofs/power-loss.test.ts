@@ -219,7 +219,7 @@ class Run implements AsyncDisposable {
           this.acknowledged[person]?.push(id);
           this.#unchecked.push(id);
         }
-        await sleep(randomInt(30));
+        await sleep(randomInt(80));
       }
     }
   }
