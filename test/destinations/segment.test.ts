@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { RetryableError } from '../../src/destinations/destination.ts';
+import { BlockedError, RetryableError } from '../../src/destinations/destination.ts';
 import type { Answer } from '../../src/destinations/destination.ts';
 import { SegmentDestination } from '../../src/destinations/segment.ts';
+import type { SegmentOptions } from '../../src/destinations/segment.ts';
 import type { MessageId, TrackMessage } from '../../src/segment/message.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
@@ -33,13 +34,17 @@ function trackOf(bytes: number, id = 'message-1'): TrackMessage {
 }
 
 /** A destination that is closed at the end of the scope. */
-function segmentAt(endpoint: string): SegmentDestination & AsyncDisposable {
+function segmentAt(
+  endpoint: string,
+  options: Partial<SegmentOptions> = {},
+): SegmentDestination & AsyncDisposable {
   const destination = new SegmentDestination({
     name: 'segment',
     endpoint,
     writeKey: 'key',
     perSecond: 0,
     userAgent: 'test/1.0',
+    ...options,
   });
   return Object.assign(destination, { [Symbol.asyncDispose]: () => destination.close() });
 }
@@ -356,19 +361,70 @@ describe('a batch that Segment cannot take now', () => {
     assert.equal(failure.retryAfterMs, undefined);
   });
 
-  for (const status of [401, 403, 404]) {
-    test(`because of ${status} names the settings to check`, async () => {
+  for (const status of [401, 403, 404, 301, 302, 307, 308]) {
+    test(`because of ${status} is held until a setting is mended, and the settings to check are named`, async () => {
+      await using segment = await SegmentStandIn.start();
+      await using destination = segmentAt(segment.url);
+      segment.fail({ kind: 'status', status, headers: { location: `${segment.url}/elsewhere` } });
+
+      const failure = await failureOf(destination.send([JSON.stringify(track('1'))], never));
+
+      assert.ok(failure instanceof BlockedError);
+      assert.equal(failure.code, 'DESTINATION_BLOCKED');
+      assert.match(failure.message, new RegExp(`answered ${status}$`));
+      assert.match(failure.hint, /^Check SEGMENT_WRITE_KEY.*SEGMENT_REGION.*SEGMENT_ENDPOINT/);
+      assert.deepEqual([segment.requests, segment.messages.length], [1, 0], 'a redirect is not followed');
+    });
+  }
+
+  for (const status of [408, 410, 429, 460, 500, 502, 503, 504, 529]) {
+    test(`because of ${status} needs nobody`, async () => {
       await using segment = await SegmentStandIn.start();
       await using destination = segmentAt(segment.url);
       segment.fail({ kind: 'status', status });
 
       const failure = await failureOf(destination.send([JSON.stringify(track('1'))], never));
 
-      assert.match(failure.message, new RegExp(`answered ${status}`));
-      assert.match(failure.hint, /SEGMENT_WRITE_KEY.*SEGMENT_REGION.*SEGMENT_ENDPOINT/);
-      assert.equal(segment.messages.length, 0);
+      assert.ok(!(failure instanceof BlockedError));
     });
   }
+
+  describe('because its host name is unknown', () => {
+    // No name server is asked for a label of more than 63 characters.
+    const unknown = `http://${'x'.repeat(64)}.invalid`;
+    const minuteMs = 60_000;
+    const attempt = (destination: SegmentDestination) =>
+      failureOf(destination.send([JSON.stringify(track('1'))], never));
+
+    test('is waited for like any fault of DNS at first, and after five minutes the setting is named', async () => {
+      let now = 1_000;
+      await using destination = segmentAt(unknown, { now: () => now });
+
+      const kinds: boolean[] = [];
+      for (const minutes of [0, 1, 4.99, 5, 60]) {
+        now = 1_000 + minutes * minuteMs;
+        kinds.push((await attempt(destination)) instanceof BlockedError);
+      }
+      const { message, hint } = await attempt(destination);
+
+      assert.deepEqual(kinds, [false, false, false, true, true]);
+      assert.match(message, /the host name is unknown$/);
+      assert.match(hint, /^Mend SEGMENT_ENDPOINT, or DNS on this machine/);
+    });
+
+    test('does not count where the endpoint had answered, whatever it said', async () => {
+      let now = 0;
+      await using segment = await SegmentStandIn.start();
+      await using destination = segmentAt(segment.url, { now: () => now });
+      segment.fail({ kind: 'status', status: 503 });
+      await attempt(destination);
+      now = 60 * minuteMs;
+
+      const failure = await attempt(destination);
+
+      assert.ok(!(failure instanceof BlockedError));
+    });
+  });
 
   test('because nobody listens there names the host, and what to check', async () => {
     const port = await freePort();
@@ -398,5 +454,47 @@ describe('a batch that Segment cannot take now', () => {
     await destination.close();
 
     assert.doesNotMatch(`${failure.message} ${failure.hint} ${failure.stack ?? ''}`, /secret/);
+  });
+});
+
+describe('the rate limit', { concurrency: true }, () => {
+  const batch = (from: number) =>
+    Array.from({ length: 20 }, (_, index) => JSON.stringify(track(String(from + index))));
+
+  test('is kept at Segment: so many messages a second', async () => {
+    await using segment = await SegmentStandIn.start();
+    await using destination = segmentAt(segment.url, { perSecond: 100 });
+    const startedAt = performance.now();
+
+    for (const from of [0, 20, 40, 60]) await destination.send(batch(from), never);
+
+    const ms = performance.now() - startedAt;
+    assert.equal(segment.messages.length, 80);
+    assert.ok(ms > 590, `60 messages had their time before the last 20 went, in ${ms} ms`);
+  });
+
+  test('is kept through halving and repeats: what was refused counts as well', async () => {
+    await using segment = await SegmentStandIn.start();
+    await using destination = segmentAt(segment.url, { perSecond: 100 });
+    await destination.send([JSON.stringify(track('proof'))], never);
+    segment.fail({ kind: 'status', status: 413 }, 1);
+    const startedAt = performance.now();
+
+    await destination.send(batch(0), never);
+
+    const ms = performance.now() - startedAt;
+    assert.equal(segment.messages.length, 21);
+    assert.ok(ms > 300, `1 message, 20 that were refused and 10 went before the last, in ${ms} ms`);
+  });
+
+  test('of 0 is off', async () => {
+    await using segment = await SegmentStandIn.start();
+    await using destination = segmentAt(segment.url, { perSecond: 0 });
+    const startedAt = performance.now();
+
+    for (let from = 0; from < 2_000; from += 20) await destination.send(batch(from), never);
+
+    assert.equal(segment.messages.length, 2_000);
+    assert.ok(performance.now() - startedAt < 10_000);
   });
 });
