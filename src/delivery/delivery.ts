@@ -55,8 +55,6 @@ export class Delivery {
   /** Aborts what is being sent. */
   readonly #abandoning = new AbortController();
   #running: Promise<unknown> | undefined;
-  /** The most records of a replay that one hand-out has. */
-  #replayedAtOnce = 1;
 
   constructor(options: DeliveryOptions) {
     const { destination, onAttempt, random, pause, mappingFor } = options;
@@ -128,16 +126,9 @@ export class Delivery {
   async #replay(): Promise<void> {
     const { log, mappingFor, pause = realPause } = this.#options;
     await this.#forgetFaultOfLog();
-    const replayLimits = { ...limits, maxRecords: this.#replayedAtOnce };
-    for await (const replayed of log.replay(this.name, replayLimits, this.#stopping.signal)) {
+    for await (const replayed of log.replay(this.name, limits, this.#stopping.signal)) {
       const { replay, records } = replayed;
       const startedAt = performance.now();
-      // A second's worth of this replay. Its rate is known by its first records, which then come again.
-      const atOnce = Math.min(Math.max(Math.floor(replay.perSecond), 1), limits.maxRecords);
-      if (atOnce !== this.#replayedAtOnce) {
-        this.#replayedAtOnce = atOnce;
-        return;
-      }
       const mapping = replay.idSuffix === '' ? this.#mapping : mappingFor(replay.idSuffix);
       const carried = await this.#carry(records, mapping);
       if (carried === undefined) return;

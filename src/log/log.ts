@@ -271,8 +271,9 @@ export interface EventLog {
   replays(): Promise<readonly Replay[]>;
 
   /**
-   * Hands out the records of this consumer's replays, one replay after the other, waits for new ones, and ends when the
-   * signal aborts. What was handed out and not committed comes again. One loop a consumer. Throws LogUnavailableError.
+   * Hands out the records of this consumer's replays, one replay after the other and at once no more than it may send in
+   * a second, waits for new ones, and ends when the signal aborts. What was handed out and not committed comes again. One
+   * loop a consumer. Throws LogUnavailableError.
    */
   replay(consumer: string, limits: ConsumeLimits, signal: AbortSignal): AsyncIterable<ReplayedRecords>;
 

@@ -291,8 +291,10 @@ export class SqliteLog implements EventLog {
         await this.#endReplay(replay.id, 'done');
         continue;
       }
-      const limits = { after, until: end, maxRecords, maxCharacters };
-      const search = { kind: 'matching', consumer, filter: replay.filter, ...limits } as const;
+      const secondsWorth = Math.max(Math.floor(replay.perSecond), 1);
+      const limits = { maxRecords: Math.min(maxRecords, secondsWorth), maxCharacters };
+      const { filter } = replay;
+      const search = { kind: 'matching', consumer, filter, after, until: end, ...limits } as const;
       const { rows, searchedTo } = await this.#query<'matching'>(search);
       if (isAborted(signal)) return;
       if (rows.length === 0) {
