@@ -9,7 +9,7 @@ import { findUserConfigFaults } from './user-config.ts';
 import type { ConfigFile, UserConfig } from './user-config.ts';
 
 /** Taken where it is there and CONFIG is not set. */
-export const defaultConfigFile = 'fusionauth-segment.config.ts';
+const defaultConfigFile = 'fusionauth-segment.config.ts';
 
 /** The configuration of this process. Throws ConfigError, with all that is wrong. */
 export async function loadConfiguration(processEnvironment: Environment = process.env): Promise<Config> {

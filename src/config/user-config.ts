@@ -91,6 +91,15 @@ function asSetting(name: SettingName) {
     .optional();
 }
 
+/** The same for one that is a number here. */
+function asNumberSetting(name: SettingName) {
+  const { schema, allowed } = settings[name];
+  return z
+    .number(`must be ${allowed}`)
+    .refine((value) => schema.safeParse(String(value)).success, `must be ${allowed}`)
+    .optional();
+}
+
 /** Where a key is not known, its fault names those that are. */
 function strictObject<Shape extends z.ZodRawShape>(shape: Shape, fault = 'must be an object') {
   return z.strictObject(shape, {
@@ -136,11 +145,7 @@ const segmentDestination = strictObject({
   writeKey: asSetting('SEGMENT_WRITE_KEY'),
   region: asSetting('SEGMENT_REGION'),
   endpoint: asSetting('SEGMENT_ENDPOINT'),
-  eventsPerSecond: z
-    .int(`must be ${settings.SEGMENT_EVENTS_PER_SECOND.allowed}`)
-    .min(0, `must be ${settings.SEGMENT_EVENTS_PER_SECOND.allowed}`)
-    .max(1_000_000, `must be ${settings.SEGMENT_EVENTS_PER_SECOND.allowed}`)
-    .optional(),
+  eventsPerSecond: asNumberSetting('SEGMENT_EVENTS_PER_SECOND'),
   ...common,
 });
 
@@ -148,11 +153,7 @@ const postgresDestination = strictObject({
   type: z.literal('postgres').optional(),
   url: asSetting('WAREHOUSE_URL'),
   schema: asSetting('WAREHOUSE_SCHEMA'),
-  port: z
-    .int(`must be ${settings.WAREHOUSE_PORT.allowed}`)
-    .min(1, `must be ${settings.WAREHOUSE_PORT.allowed}`)
-    .max(65_535, `must be ${settings.WAREHOUSE_PORT.allowed}`)
-    .optional(),
+  port: asNumberSetting('WAREHOUSE_PORT'),
   ...common,
 });
 
