@@ -33,13 +33,12 @@ export async function map({ file, sample, destination, explain }: MapOptions, co
     const discard = discardOf(message);
     return discard ? [{ messageId: message.messageId, ...discard }] : [];
   });
-  const discarded = new Set(messages.filter((message) => findDiscard(message) !== undefined));
   printJson({
     type: event.type,
     known: entryOf(event.type) !== undefined,
     messages,
     rows: messages
-      .filter((message) => !discarded.has(message))
+      .filter((message) => findDiscard(message) === undefined)
       .flatMap((message) => rowsOf(message, event.createInstant ?? 0).map(shownRow)),
     discards,
     failures,

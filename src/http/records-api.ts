@@ -16,13 +16,12 @@ import type {
   Replay,
   ReplayId,
 } from '../log/log.ts';
-import type { DeliveryFault, DeliveryState } from '../delivery/sender.ts';
+import type { DeliveryFault } from '../delivery/sender.ts';
 import { parseBody, refuse } from './json-body.ts';
 
 /** What the API needs to know of a delivery. */
 export interface DeliveryView {
   readonly name: string;
-  readonly state: DeliveryState;
   readonly fault: DeliveryFault | undefined;
 }
 

@@ -1,7 +1,7 @@
 // What a type of event becomes, in words: for `events`, docs/events.md and the dashboard.
 
 import type { CatalogueEntry } from '../fusionauth/catalogue.ts';
-import { compileFilter } from './filter.ts';
+import { compileFilter, switchedOn } from './filter.ts';
 import type { EventFilter } from './filter.ts';
 import { eventNameOf } from './names.ts';
 import type { Naming } from './names.ts';
@@ -34,9 +34,7 @@ export function describeBecoming(
   }
   const { kinds, offBecause } = rule;
   const eventName = kinds.includes('track') ? eventNameOf(trackedEntry(rule), naming) : undefined;
-  const isNamed = filters.some(({ include = [] }) => include.includes(type));
-  const reason =
-    filteredBecause(type, filters) ?? (offBecause !== undefined && !isNamed ? offBecause : undefined);
+  const reason = filteredBecause(type, filters) ?? (switchedOn(filters).has(type) ? undefined : offBecause);
   const state = reason === undefined ? 'on' : 'off';
   return { state, kinds, eventName, phrase: phraseOf(rule, eventName), reason };
 }

@@ -1,7 +1,6 @@
 // Which places a message can have, so that a privacy path that fits none is told as the slip of the pen that it is.
 
-import { catalogue } from '../fusionauth/catalogue.ts';
-import type { CatalogueEntry } from '../fusionauth/catalogue.ts';
+import { eventTypes } from '../fusionauth/catalogue.ts';
 import { parseWebhookBody } from '../fusionauth/event.ts';
 import { sampleEvent } from '../fusionauth/samples.ts';
 import type { JsonMap, JsonValue, Message } from '../segment/message.ts';
@@ -34,12 +33,12 @@ let known: readonly Message[] | undefined;
 
 /** Of the samples of all types, in the newest shape and in an old one. */
 function messages(): readonly Message[] {
-  known ??= (catalogue as readonly CatalogueEntry[]).flatMap(({ type }) =>
+  known ??= eventTypes.flatMap((type) =>
     [undefined, '1.25'].flatMap((version) => {
       const identity = { eventId: 'e', userId: 'u', createInstant: 0 };
-      const event = sampleEvent(type as (typeof catalogue)[number]['type'], identity, { version });
+      const event = sampleEvent(type, identity, { version });
       const parsed = parseWebhookBody(Buffer.from(JSON.stringify(event)));
-      const scope = { on: new Set([type]), isDelivered: () => false, isMeant: () => true };
+      const scope = { on: new Set<string>([type]), isDelivered: () => false, isMeant: () => true };
       const options = { library: { name: 'n', version: 'v' }, groupId: 'tenant', naming: 'segment' } as const;
       return [...messagesOf(parsed, scope, options, () => undefined)];
     }),
