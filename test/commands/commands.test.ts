@@ -1,37 +1,20 @@
 // The commands as their user has them: run in a process, judged by what they print and by their exit code.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { catalogue } from '../../src/fusionauth/catalogue.ts';
 import { sample, startBridge } from '../support/bridge.ts';
+import { runCommand } from '../support/command.ts';
+import type { Run } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
-const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
-
-interface Run {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], settings: Record<string, string> = {}, input = ''): Promise<Run> {
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [cli, ...args], { env: { PATH, HOME, ...settings } });
-  child.stdin.end(input);
-  const [stdout, stderr, [exitCode]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  return { exitCode, stdout, stderr };
+function run(args: readonly string[], settings: Record<string, string> = {}, input = ''): Promise<Run> {
+  return runCommand(args, { settings, input });
 }
 
 test('events lists every type of the catalogue with what it becomes', async () => {

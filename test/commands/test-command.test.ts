@@ -1,39 +1,17 @@
 // `test` as its user has it: run in a process, in a folder of their own, judged by what it prints and by its exit code.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { runCommand } from '../support/command.ts';
+import type { Run } from '../support/command.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
-const cli = join(root, 'src/cli.ts');
 
-interface Run {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(
-  folder: string,
-  args: readonly string[],
-  settings: Record<string, string> = {},
-): Promise<Run> {
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [cli, 'test', ...args], {
-    cwd: folder,
-    env: { PATH, HOME, ...settings },
-  });
-  const [stdout, stderr, [exitCode]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  return { exitCode, stdout, stderr };
+function run(folder: string, args: readonly string[], settings: Record<string, string> = {}): Promise<Run> {
+  return runCommand(['test', ...args], { cwd: folder, settings });
 }
 
 /** A folder with these files. */

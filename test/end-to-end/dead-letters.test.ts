@@ -1,19 +1,15 @@
 // What an operator does about dead letters and with replays, through the running process and the command line.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { BridgeProcess, sample } from '../support/bridge.ts';
+import { runCommand } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
-
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 test('what a broken map refused is told by reason, retried once it is mended, and what nobody needs is discarded', async () => {
   await using site = await makeSite("throw new Error('not yet')");
@@ -142,10 +138,8 @@ async function makeSite(failedLogins: string) {
     write,
     /** The JSON document that a command prints. */
     async run(...args: string[]): Promise<unknown> {
-      const { PATH, HOME } = process.env;
-      const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], {
-        env: { PATH, HOME, ...settings },
-      });
+      const { exitCode, stdout, stderr } = await runCommand(args, { settings });
+      assert.equal(exitCode, 0, stderr);
       return JSON.parse(stdout) as unknown;
     },
     async [Symbol.asyncDispose]() {

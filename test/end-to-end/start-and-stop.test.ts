@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { cli } from '../support/command.ts';
 import { BridgeProcess, sample, startBridge } from '../support/bridge.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
@@ -17,7 +18,6 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
-const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
 
 test('with no setting but its place, a posted sample is a row that a client reads by the printed address', async () => {
   await using folder = await temporaryFolder();

@@ -523,8 +523,8 @@ async function openApi({ adminToken: token }: { adminToken?: string } = {}) {
   const { log } = opened;
   const fault = { message: 'It is down', hint: 'Start it', attempts: 3, since: startMs };
   const deliveries: readonly DeliveryView[] = [
-    { name: 'segment', state: 'running', fault: undefined },
-    { name: 'warehouse', state: 'retrying', fault },
+    { name: 'segment', fault: undefined },
+    { name: 'warehouse', fault },
   ];
   const status = () =>
     Promise.resolve({ received: 0, rejected: 0, duplicates: 0, stored: 0, destinations: {} });

@@ -8,11 +8,10 @@ import type { Status } from '../../src/http/status.ts';
 import { sampleEvent } from '../../src/fusionauth/samples.ts';
 import type { KnownEventType } from '../../src/fusionauth/catalogue.ts';
 import { randomUUID } from 'node:crypto';
+import { cli } from './command.ts';
 import { freePort } from './free-port.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
-
-const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
 
 export interface Answer {
   readonly status: number;
