@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { readOrMakeBridgeIdentity } from './bridge-id.ts';
 import { bridgeUrl, isLoopback } from './config/config.ts';
 import type { Config } from './config/config.ts';
 import type { DestinationConfig, WarehouseConfig } from './config/destinations.ts';
@@ -207,7 +208,8 @@ function createDestination(settings: DestinationConfig, config: Config, logger: 
   }
   const { name, schema } = settings;
   const server = createWarehouseServer(settings, config, logger);
-  const destination = new WarehouseDestination({ name, server, schema, logger });
+  const bridge = readOrMakeBridgeIdentity(config.dataDirectory);
+  const destination = new WarehouseDestination({ name, server, schema, bridge, logger });
   return { settings, destination, place: () => `${server.place}, schema ${schema}` };
 }
 

@@ -4,71 +4,94 @@ import type { Logger } from 'pino';
 import type { Message } from '../segment/message.ts';
 import { BatchRefusedError, sendInHalves } from './destination.ts';
 import type { Answer, BatchLimits, Destination, EncodedMessage } from './destination.ts';
+import type { BridgeIdentity } from '../bridge-id.ts';
 import { Loader } from './warehouse/loader.ts';
 import { rowsOf } from './warehouse/rows.ts';
 import type { Row } from './warehouse/rows.ts';
 import type { WarehouseServer } from './warehouse/server.ts';
+import { heartbeatMs } from './warehouse/state.ts';
 
-/** A payload is the rows of one message. */
-type Rows = readonly Row[];
+/** A payload is one message. */
+interface Loadable {
+  readonly rows: readonly Row[];
+  /** When its event was received, milliseconds since 1970. */
+  readonly receivedAt: number;
+}
 
 export interface WarehouseOptions {
   /** `warehouse`, or as the configuration file calls it. */
   readonly name: string;
   readonly server: WarehouseServer;
   readonly schema: string;
+  readonly bridge: BridgeIdentity;
   readonly logger: Logger;
+  /** Told how many values of a batch fitted no column; for metrics. */
+  readonly onDiscards?: (values: number) => void;
 }
 
-export class WarehouseDestination implements Destination<Rows> {
+export class WarehouseDestination implements Destination<Loadable> {
   readonly name: string;
   readonly limits: BatchLimits = { maxMessages: 1_000, maxBytes: 8 * 1024 * 1024 };
-  readonly #server: WarehouseServer;
-  readonly #schema: string;
+  readonly #options: WarehouseOptions;
   readonly #logger: Logger;
   #loader: Loader | undefined;
+  #isLoading = false;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #discarded = 0;
 
-  constructor({ name, server, schema, logger }: WarehouseOptions) {
-    this.name = name;
-    this.#server = server;
-    this.#schema = schema;
-    this.#logger = logger.child({ destination: this.name });
+  constructor(options: WarehouseOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#logger = options.logger.child({ destination: this.name });
+  }
+
+  /** Values that fitted no column and stand in `discards`, since the schema was made, as far as is known. */
+  get discarded(): number {
+    return this.#discarded;
   }
 
   async open(signal: AbortSignal): Promise<void> {
     await this.#openLoader(signal);
+    this.#heartbeat ??= setInterval(() => void this.#beat(), heartbeatMs).unref();
   }
 
-  encode(message: Message, receivedAt: number): EncodedMessage<Rows> {
-    const payload = rowsOf(message, receivedAt);
-    return { payload, bytes: payload.reduce((sum, row) => sum + bytesOf(row), 0) };
+  encode(message: Message, receivedAt: number): EncodedMessage<Loadable> {
+    const rows = rowsOf(message, receivedAt);
+    return { payload: { rows, receivedAt }, bytes: rows.reduce((sum, row) => sum + bytesOf(row), 0) };
   }
 
-  send(batch: readonly Rows[], signal: AbortSignal): Promise<readonly Answer[]> {
+  send(batch: readonly Loadable[], signal: AbortSignal): Promise<readonly Answer[]> {
     return sendInHalves(batch, async (part) => {
       const loader = await this.#openLoader(signal);
+      const rows = part.flatMap((message) => message.rows);
+      const through = part.reduce((newest, { receivedAt }) => Math.max(newest, receivedAt), 0);
+      this.#isLoading = true;
       try {
-        const discards = await loader.load(part.flat(), signal);
-        if (discards > 0)
-          this.#logger.warn({ values: discards }, 'Values fitted no column and stand in the table discards');
+        const { discards } = await loader.load(rows, through, signal);
+        if (discards > 0) this.#countDiscards(discards);
       } catch (error) {
         // Where the server has gone, the next attempt asks for it anew: it may come back elsewhere.
         if (!(error instanceof BatchRefusedError)) await this.#closeLoader();
         throw error;
+      } finally {
+        this.#isLoading = false;
       }
     });
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
     await this.#closeLoader();
-    await this.#server.stop();
+    await this.#options.server.stop();
   }
 
   async #openLoader(signal: AbortSignal): Promise<Loader> {
     if (this.#loader?.isBroken === true) await this.#closeLoader();
     if (this.#loader) return this.#loader;
-    const connectionString = await this.#server.ensureRunning(signal);
-    this.#loader = await Loader.open({ connectionString, schema: this.#schema }, signal);
+    const { server, schema, bridge } = this.#options;
+    const connectionString = await server.ensureRunning(signal);
+    this.#loader = await Loader.open({ connectionString, schema, bridge }, signal);
+    this.#discarded = this.#loader.state.discarded;
     return this.#loader;
   }
 
@@ -77,11 +100,28 @@ export class WarehouseDestination implements Destination<Rows> {
     this.#loader = undefined;
     await loader?.close();
   }
+
+  #countDiscards(values: number): void {
+    this.#discarded += values;
+    this.#options.onDiscards?.(values);
+    this.#logger.warn({ values }, 'Values fitted no column and stand in the table discards');
+  }
+
+  /** While there is nothing to load. What is wrong with the connection is met, and told, at the next load. */
+  async #beat(): Promise<void> {
+    const loader = this.#loader;
+    if (loader === undefined || this.#isLoading) return;
+    try {
+      await loader.beat();
+    } catch {
+      if (this.#loader === loader) await this.#closeLoader();
+    }
+  }
 }
 
 /** About what a row adds to a statement; exact sizes do not matter here, there is no limit near. */
 function bytesOf(row: Row): number {
   let bytes = row.id.length;
-  for (const [column, { value }] of row.cells) bytes += column.length + String(value).length;
+  for (const { value } of row.cells.values()) bytes += typeof value === 'string' ? value.length : 8;
   return bytes;
 }

@@ -140,6 +140,7 @@ function warehouseAt(url: string, schema: string): WarehouseDestination & AsyncD
     name: 'warehouse',
     server: externalServer(url),
     schema,
+    bridge: { id: 'this-bridge', host: 'here' },
     logger: pino({ level: 'silent' }),
   });
   return Object.assign(destination, { [Symbol.asyncDispose]: () => destination.close() });

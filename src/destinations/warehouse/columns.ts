@@ -8,12 +8,14 @@ export type ColumnType = CellType | 'foreign';
 /** A value on its way into a column, never null: a column that says nothing is left out. */
 export interface Cell {
   readonly type: CellType;
-  readonly value: string | number | boolean;
+  readonly value: CellValue;
 }
+export type CellValue = string | number | boolean;
 
 /** An ISO 8601 date, or date and time with a zone. */
 const timestampPattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-](\d{2}):?\d{2}))?$/;
+const digitNine = '9'.charCodeAt(0);
 /** PostgreSQL takes offsets below 16 hours. */
 const maxOffsetHours = 15;
 
@@ -35,7 +37,7 @@ export function timestampCell(value: string): Cell {
 }
 
 /** What a cell is in a column of that type, or undefined where it does not fit. */
-export function fitCell(cell: Cell, columnType: ColumnType): Cell['value'] | undefined {
+export function fitCell(cell: Cell, columnType: ColumnType): CellValue | undefined {
   if (cell.type === columnType)
     return columnType === 'timestamptz' ? withZone(String(cell.value)) : cell.value;
   if (columnType === 'text') return String(cell.value);
@@ -43,9 +45,9 @@ export function fitCell(cell: Cell, columnType: ColumnType): Cell['value'] | und
   return undefined;
 }
 
-/** The type of a column that has one and meets this cell: a whole number's column that meets a fraction widens. */
-export function widenedType(columnType: ColumnType, cell: Cell): ColumnType {
-  return columnType === 'bigint' && cell.type === 'numeric' ? 'numeric' : columnType;
+/** The type of a column that has one and meets such a cell: a whole number's column that meets a fraction widens. */
+export function widenedType(columnType: ColumnType, cellType: CellType): ColumnType {
+  return columnType === 'bigint' && cellType === 'numeric' ? 'numeric' : columnType;
 }
 
 /** Our type for one of PostgreSQL's (`information_schema.columns.data_type`). */
@@ -58,6 +60,8 @@ export function columnTypeOf(dataType: string): ColumnType {
 }
 
 function isTimestamp(text: string): boolean {
+  // Most strings are none, and are told from one by their first character.
+  if (!(text.charCodeAt(0) <= digitNine)) return false;
   const [, year, month = '', day = '', offsetHours = '0'] = timestampPattern.exec(text) ?? [];
   // PostgreSQL has no year 0, and Date.parse takes a 30th of February for the 2nd of March.
   if (year === undefined || year === '0000' || Number.isNaN(Date.parse(text))) return false;
@@ -72,5 +76,6 @@ function withZone(text: string): string {
 
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
 export function storableText(text: string): string {
+  if (text.isWellFormed() && !text.includes('\u0000')) return text;
   return text.replaceAll('\u0000', '\ufffd').toWellFormed();
 }

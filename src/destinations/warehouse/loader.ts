@@ -2,46 +2,72 @@
 //
 // Holds always: a batch's tables, columns and rows are there as a whole or not at all; a row that is there already is
 // left as it is, so a batch may be loaded again. One connection, used by one batch at a time; a loader whose load has
-// failed is closed and another one opened.
+// failed is closed and another one opened. Nothing is kept in the session, so a pooler may hand out another one for each
+// transaction.
 
 import { Socket } from 'node:net';
 import pg from 'pg';
+import type { BridgeIdentity } from '../../bridge-id.ts';
 import { columnTypeOf } from './columns.ts';
 import type { ColumnType } from './columns.ts';
 import { planLoad } from './load-plan.ts';
-import type { LoadPlan, Tables } from './load-plan.ts';
+import type { Tables } from './load-plan.ts';
 import { isFixedColumn, loadError, unavailable } from './postgres-errors.ts';
+import { stateTable, usersTable, userTimesTable } from './rows.ts';
 import type { Row } from './rows.ts';
+import { claimSchema, createStateStatement, noteLoad, releaseSchema } from './state.ts';
+import type { WarehouseState } from './state.ts';
+import { createUserTimesStatement, readUserTimes } from './user-times.ts';
 
 const connectTimeoutMs = 10_000;
 const closeTimeoutMs = 1_000;
 /** For a server that freezes in the middle of a load; a statement of ours takes a fraction of a second. */
 const queryTimeoutMs = 120_000;
+/** For a sign of life, of which a whole load need not be waited for. */
+const beatTimeoutMs = 10_000;
 /** No statement of ours may hold up the tables' readers behind it for longer while it waits for a lock. */
 const lockTimeoutMs = 5_000;
 
 export interface LoaderOptions {
   readonly connectionString: string;
   readonly schema: string;
+  readonly bridge: BridgeIdentity;
+}
+
+export interface LoadOutcome {
+  /** Values that fitted no column, and stand in `discards`. */
+  readonly discards: number;
 }
 
 export class Loader {
-  readonly #schema: string;
+  /** What the schema said of itself when it was opened. */
+  readonly state: WarehouseState;
+  readonly #options: LoaderOptions;
   readonly #client: pg.Client;
   readonly #socket: Socket;
   #tables: Tables;
   #isBroken = false;
 
-  private constructor(schema: string, client: pg.Client, socket: Socket, tables: Tables) {
-    this.#schema = schema;
+  private constructor(
+    options: LoaderOptions,
+    {
+      client,
+      socket,
+      state,
+      tables,
+    }: { client: pg.Client; socket: Socket; state: WarehouseState; tables: Tables },
+  ) {
+    this.state = state;
+    this.#options = options;
     this.#client = client;
     this.#socket = socket;
     this.#tables = tables;
     client.once('end', () => (this.#isBroken = true));
   }
 
-  /** Connects and makes the schema where it is missing. Throws RetryableError. */
-  static async open({ connectionString, schema }: LoaderOptions, signal: AbortSignal): Promise<Loader> {
+  /** Connects, makes the schema where it is missing and claims it for this bridge. Throws RetryableError. */
+  static async open(options: LoaderOptions, signal: AbortSignal): Promise<Loader> {
+    const { connectionString, schema, bridge } = options;
     const socket = new Socket();
     try {
       const client = new pg.Client({
@@ -56,8 +82,11 @@ export class Loader {
       client.on('error', () => undefined);
       return await abortable(socket, signal, async () => {
         await client.connect();
-        await makeSchema(client, schema);
-        return new Loader(schema, client, socket, await readTables(client, schema));
+        const state = await inTransaction(client, async () => {
+          await makeSchema(client, schema);
+          return claimSchema(client, schema, bridge);
+        });
+        return new Loader(options, { client, socket, state, tables: await readTables(client, schema) });
       });
     } catch (error) {
       socket.destroy();
@@ -70,45 +99,81 @@ export class Loader {
     return this.#isBroken;
   }
 
-  /** Loads the rows and answers how many of their values were discarded. Throws RetryableError or BatchRefusedError. */
-  async load(rows: readonly Row[], signal: AbortSignal): Promise<number> {
+  /**
+   * Loads the rows; `through` is when the newest of their events was received. Throws RetryableError or
+   * BatchRefusedError.
+   */
+  async load(rows: readonly Row[], through: number, signal: AbortSignal): Promise<LoadOutcome> {
     try {
-      return await abortable(this.#socket, signal, () => this.#loadOrDiscard(rows));
+      return await abortable(this.#socket, signal, () => this.#loadOrDiscard(rows, through));
     } catch (error) {
       throw loadError(error);
     }
   }
 
+  /** Tells others that this bridge is there, and finds out whether its connection is. Throws RetryableError. */
+  async beat(): Promise<void> {
+    const { schema, bridge } = this.#options;
+    try {
+      await abortable(this.#socket, AbortSignal.timeout(beatTimeoutMs), () =>
+        noteLoad(this.#client, schema, bridge, { discarded: 0 }),
+      );
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
   async close(): Promise<void> {
+    const { schema, bridge } = this.#options;
     // A server that has fallen silent never closes its side of the connection.
     const deadline = setTimeout(() => this.#socket.destroy(), closeTimeoutMs);
-    if (!this.#isBroken) await this.#client.end().catch(() => undefined);
+    if (!this.#isBroken) {
+      await releaseSchema(this.#client, schema, bridge).catch(() => undefined);
+      await this.#client.end().catch(() => undefined);
+    }
     clearTimeout(deadline);
     this.#socket.destroy();
   }
 
-  async #loadOrDiscard(rows: readonly Row[]): Promise<number> {
-    const options = { schema: this.#schema, tables: this.#tables, loadedAt: new Date().toISOString() };
+  async #loadOrDiscard(rows: readonly Row[], through: number): Promise<LoadOutcome> {
     try {
-      return await this.#run(planLoad(rows, options));
+      return await this.#loadInTransaction(rows, { through, mayWiden: true });
     } catch (error) {
       if (!isFixedColumn(error)) throw error;
       // The column stays as it is, and what does not fit it is discarded like any other value.
-      return this.#run(planLoad(rows, { ...options, mayWiden: false }));
+      return this.#loadInTransaction(rows, { through, mayWiden: false });
     }
   }
 
-  async #run({ statements, tables, discards }: LoadPlan): Promise<number> {
-    try {
-      await this.#client.query(`begin; set local lock_timeout = ${lockTimeoutMs}`);
-      for (const { text, values } of statements) await this.#client.query(text, [...values]);
-      await this.#client.query('commit');
-    } catch (error) {
-      await this.#client.query('rollback').catch(() => undefined);
-      throw error;
-    }
+  async #loadInTransaction(
+    rows: readonly Row[],
+    { through, mayWiden }: { through: number; mayWiden: boolean },
+  ): Promise<LoadOutcome> {
+    const { schema, bridge } = this.#options;
+    const client = this.#client;
+    const people = new Set(rows.filter(({ table }) => table === usersTable).map(({ id }) => id));
+    const loadedAt = new Date().toISOString();
+    const { tables, discards } = await inTransaction(client, async () => {
+      const userTimes = await readUserTimes(client, schema, [...people]);
+      const plan = planLoad(rows, { schema, tables: this.#tables, userTimes, loadedAt, mayWiden });
+      await noteLoad(client, schema, bridge, { through, discarded: plan.discards });
+      for (const { text, values } of plan.statements) await client.query(text, [...values]);
+      return plan;
+    });
     this.#tables = tables;
-    return discards;
+    return { discards };
+  }
+}
+
+async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
+  try {
+    await client.query(`begin; set local lock_timeout = ${lockTimeoutMs}`);
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
   }
 }
 
@@ -132,6 +197,12 @@ async function makeSchema(client: pg.Client, schema: string): Promise<void> {
   // Not `if not exists` alone: it asks for the right to create schemas even where this one is there.
   const { rowCount } = await client.query('select from pg_namespace where nspname = $1', [schema]);
   if (rowCount === 0) await client.query(`create schema if not exists ${pg.escapeIdentifier(schema)}`);
+  const { rows } = await client.query<{ relname: string }>(
+    'select relname from pg_class where relnamespace = $1::regnamespace and relname = any($2)',
+    [pg.escapeIdentifier(schema), [stateTable, userTimesTable]],
+  );
+  if (rows.length < 2)
+    await client.query(`${createStateStatement(schema)}; ${createUserTimesStatement(schema)}`);
 }
 
 /** The tables of the schema with the types of their columns. */

@@ -6,24 +6,37 @@ import fc from 'fast-check';
 import { cellOf } from '../../../src/destinations/warehouse/columns.ts';
 import type { ColumnType } from '../../../src/destinations/warehouse/columns.ts';
 import { planLoad } from '../../../src/destinations/warehouse/load-plan.ts';
-import type { LoadPlan, Tables } from '../../../src/destinations/warehouse/load-plan.ts';
+import type { LoadOptions, LoadPlan, Tables } from '../../../src/destinations/warehouse/load-plan.ts';
 import type { Row } from '../../../src/destinations/warehouse/rows.ts';
 
 const loadedAt = '2026-01-31T12:00:02.000Z';
 const receivedAt = '2026-01-31T12:00:01.000Z';
+const saidAt = Date.parse('2026-01-31T12:00:00Z');
 const nothing: Tables = new Map();
+type UserTimes = LoadOptions['userTimes'];
+const nobody: UserTimes = new Map();
 
 function row(
   table: string,
   id: string,
   values: Readonly<Record<string, string | number | boolean>> = {},
 ): Row {
-  const cells = Object.entries({ received_at: receivedAt, ...values });
-  return { table, id, cells: new Map(cells.map(([column, value]) => [column, cellOf(value)])) };
+  const entries = Object.entries({ received_at: receivedAt, ...values });
+  const cells = new Map(entries.map(([column, value]) => [column, cellOf(value)]));
+  return { table, id, cells, ...(table === 'users' && { said: { at: saidAt, cleared: [] } }) };
 }
 
-function plan(rows: readonly Row[], tables: Tables = nothing, schema = 'fusionauth'): LoadPlan {
-  return planLoad(rows, { schema, tables, loadedAt });
+/** The same, of a person, said at another time. */
+function said(at: number, person: Row, cleared: readonly string[] = []): Row {
+  return { ...person, said: { at, cleared } };
+}
+
+function plan(
+  rows: readonly Row[],
+  tables: Tables = nothing,
+  { schema = 'fusionauth', userTimes = nobody }: { schema?: string; userTimes?: UserTimes } = {},
+): LoadPlan {
+  return planLoad(rows, { schema, tables, userTimes, loadedAt });
 }
 
 function tablesOf(tables: Readonly<Record<string, Readonly<Record<string, ColumnType>>>>): Tables {
@@ -43,7 +56,16 @@ function definitionsOf({ statements }: LoadPlan): string[] {
 /** The records that a plan writes into a table, without the time of the load. */
 function recordsOf({ statements }: LoadPlan, table: string): Record<string, unknown>[] {
   const inserts = statements.filter(({ text }) => text.startsWith(`insert into "fusionauth"."${table}" `));
-  return inserts.flatMap(({ values }) => JSON.parse(values[0] ?? '') as Record<string, unknown>[]);
+  return inserts.flatMap(({ text, values }) => {
+    const names = /\((.*?)\) select/.exec(text)?.[1] ?? '';
+    const columns = names.split(', ').map((name) => name.slice(1, -1));
+    const lists = values.filter((value) => Array.isArray(value));
+    return (lists[0] ?? []).map((_id, index) =>
+      Object.fromEntries(
+        lists.flatMap((list, column) => (list[index] === null ? [] : [[columns[column], list[index]]])),
+      ),
+    );
+  });
 }
 
 describe('a table that is not there', () => {
@@ -184,6 +206,10 @@ describe('the rows of a plan', () => {
 
     const kinds = loads.statements.map(({ text }) => text.split(' ', 1)[0]);
     assert.deepEqual(kinds, ['alter', 'create', 'insert', 'insert']);
+    for (const { text, values } of loads.statements.slice(2)) {
+      assert.match(text, /"uuid_ts", "sent_at"\) select sent\.\*, \$(\d+)::timestamptz, \$\1::timestamptz/);
+      assert.equal(values.at(-1), loadedAt);
+    }
   });
 
   test('hold each value as it is, and nothing where a row says nothing', () => {
@@ -192,7 +218,7 @@ describe('the rows of a plan', () => {
       row('tracks', 'message-2', { count: 0 }),
     ]);
 
-    const times = { received_at: receivedAt, uuid_ts: loadedAt, sent_at: loadedAt };
+    const times = { received_at: receivedAt };
     assert.deepEqual(recordsOf(loads, 'tracks'), [
       { id: 'message-1', ...times, count: 3, is_new: false, note: '' },
       { id: 'message-2', ...times, count: 0 },
@@ -287,7 +313,6 @@ describe('a value that fits no column', () => {
         column_value: 'many',
         reason: 'a text value does not fit a bigint column',
         received_at: receivedAt,
-        uuid_ts: loadedAt,
       },
     ]);
   });
@@ -362,7 +387,9 @@ describe('a value that fits no column', () => {
 });
 
 test('identifiers are quoted, whatever they hold', () => {
-  const loads = plan([row('order', 'message-1', { select: 1, 'a"b': 2 })], nothing, 'my "own" schema');
+  const loads = plan([row('order', 'message-1', { select: 1, 'a"b': 2 })], nothing, {
+    schema: 'my "own" schema',
+  });
 
   const [create = '', insert = ''] = loads.statements.map(({ text }) => text);
   assert.match(create, /^create table if not exists "my ""own"" schema"\."order" \(/);
@@ -438,10 +465,9 @@ describe('for any rows', () => {
         const loads = plan(messageRows);
 
         const given = messageRows.reduce((sum, { cells }) => sum + cells.size, 0);
-        const bare = new Set(['id', 'uuid_ts', 'sent_at']);
         const written = ['tracks', 'identifies', 'signed_in']
           .flatMap((table) => recordsOf(loads, table))
-          .reduce((sum, record) => sum + Object.keys(record).filter((column) => !bare.has(column)).length, 0);
+          .reduce((sum, record) => sum + Object.keys(record).length - 1, 0);
         assert.equal(written + loads.discards, given);
       }),
     );

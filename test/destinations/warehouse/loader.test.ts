@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import pg from 'pg';
 import { pino } from 'pino';
-import { RetryableError } from '../../../src/destinations/destination.ts';
+import { BlockedError, RetryableError } from '../../../src/destinations/destination.ts';
 import type { Answer } from '../../../src/destinations/destination.ts';
 import { WarehouseDestination } from '../../../src/destinations/warehouse.ts';
 import { connectionUrl, readConnection } from '../../../src/destinations/warehouse/embedded/connection.ts';
@@ -62,12 +62,13 @@ class Loading implements AsyncDisposable {
   readonly schema: string;
   readonly #destination: WarehouseDestination;
 
-  constructor({ url, schema }: { url: string; schema: string }) {
+  constructor({ url, schema, id = 'this-bridge' }: { url: string; schema: string; id?: string }) {
     this.schema = schema;
     this.#destination = new WarehouseDestination({
       name: 'warehouse',
       server: externalServer(url),
       schema,
+      bridge: { id, host: `the host of ${id}` },
       logger: pino({ level: 'silent' }),
     });
   }
@@ -103,16 +104,28 @@ class Loading implements AsyncDisposable {
     return answers;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  get discarded(): number {
+    return this.#destination.discarded;
+  }
+
+  close(): Promise<void> {
     return this.#destination.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 
 let schemas = 0;
 
-/** A destination with a schema of its own. */
-function openWarehouse({ url = warehouse.url, schema = `test_${++schemas}` } = {}): Loading {
-  return new Loading({ url, schema });
+/** A destination with a schema of its own; of this bridge, unless another's id is given. */
+function openWarehouse({
+  url = warehouse.url,
+  schema = `test_${++schemas}`,
+  id = 'this-bridge',
+} = {}): Loading {
+  return new Loading({ url, schema, id });
 }
 
 /** Rows of a table, by their ids. */
@@ -425,10 +438,10 @@ describe('a person in users', () => {
 
     await bridge.load([identify('message-1', 'user-1', { email: 'old@example.com', plan: 'free' })]);
     await bridge.load([identify('message-2', 'user-1', { email: 'new@example.com', seats: 3 })]);
-    await bridge.load([identify('message-3', 'user-1', { plan: null })]);
+    await bridge.load([identify('message-3', 'user-1', { seats: null, colour: null })]);
 
     assert.deepEqual(await rowsOf(bridge.schema, 'users', 'id, email, plan, seats'), [
-      { id: 'user-1', email: 'new@example.com', plan: 'free', seats: '3' },
+      { id: 'user-1', email: 'new@example.com', plan: 'free', seats: null },
     ]);
     assert.deepEqual(await rowsOf(bridge.schema, 'identifies', 'id, email, plan, seats'), [
       { id: 'message-1', email: 'old@example.com', plan: 'free', seats: null },
@@ -436,6 +449,36 @@ describe('a person in users', () => {
       { id: 'message-3', email: null, plan: null, seats: null },
     ]);
   });
+
+  for (const how of ['one batch', 'batches of their own'] as const) {
+    test(`keeps of each column what was said last, though an older event comes later, in ${how}`, async () => {
+      await using bridge = openWarehouse();
+      const at = (seconds: number, id: string, traits: JsonMap) => ({
+        ...identify(id, 'user-1', traits),
+        timestamp: `2026-01-31T12:00:${seconds}.000Z`,
+      });
+      const messages = [
+        at(20, 'first', { email: 'new@example.com', plan: 'paid' }),
+        at(40, 'second', { plan: 'gold', seats: null }),
+        at(30, 'late', { email: 'newer@example.com', plan: 'old', seats: 3, note: 'late' }),
+        at(10, 'very late', { email: 'oldest@example.com', note: null, colour: 'red' }),
+      ];
+
+      if (how === 'one batch') await bridge.load(messages);
+      else for (const message of messages) await bridge.load([message]);
+
+      assert.deepEqual(await rowsOf(bridge.schema, 'users', 'id, email, plan, seats, note, colour'), [
+        {
+          id: 'user-1',
+          email: 'newer@example.com',
+          plan: 'gold',
+          seats: null,
+          note: 'late',
+          colour: 'red',
+        },
+      ]);
+    });
+  }
 
   test('has the last value of a batch', async () => {
     await using bridge = openWarehouse();
@@ -870,19 +913,61 @@ describe('another session', () => {
     assert.deepEqual(answers, [accepted]);
   });
 
-  test('of a second bridge that loads the same batch at the same time leaves each row once', async () => {
+  test('of another bridge on the same schema is refused, by the name of the first one’s host', async () => {
     await using first = openWarehouse();
-    await using second = openWarehouse({ schema: first.schema });
-    const batch = Array.from({ length: 20 }, (_, index) => [
-      identify(`identify-${index}`, `user-${index}`, { index }),
-      track(`track-${index}`, { index }, `Event ${index % 5}`),
-    ]).flat();
+    await first.load([track('message-1')]);
+    await using second = openWarehouse({ schema: first.schema, id: 'other-bridge' });
 
-    await Promise.all([first.loadPatiently(batch), second.loadPatiently(batch)]);
+    const failures = [await failureOf(second.open()), await failureOf(second.load([track('message-2')]))];
 
-    assert.equal((await rowsOf(first.schema, 'tracks')).length, 20);
-    assert.equal((await rowsOf(first.schema, 'identifies')).length, 20);
-    assert.equal((await rowsOf(first.schema, 'users')).length, 20);
+    for (const failure of failures) {
+      assert.ok(failure instanceof BlockedError);
+      assert.match(
+        failure.message,
+        /^Another bridge, on the host the host of this-bridge, loads into the schema/,
+      );
+      assert.match(failure.hint, /^Stop that bridge, or give this one a WAREHOUSE_SCHEMA of its own/);
+    }
+    assert.deepEqual(await first.load([track('message-3')]), [accepted]);
+    assert.equal((await rowsOf(first.schema, 'tracks')).length, 2);
+  });
+
+  test('of another bridge is let in when the first one has stopped', async () => {
+    await using first = openWarehouse();
+    await first.load([track('message-1')]);
+    await using second = openWarehouse({ schema: first.schema, id: 'other-bridge' });
+
+    await first.close();
+
+    assert.deepEqual(await second.load([track('message-2')]), [accepted]);
+  });
+
+  test('of another bridge takes the place of one that has been silent for long, which then is refused', async () => {
+    await using first = openWarehouse();
+    await first.load([track('message-1')]);
+    await using second = openWarehouse({ schema: first.schema, id: 'other-bridge' });
+    const { schema } = first;
+    await warehouse.query(
+      `update ${schema}.fusionauth_segment_state set seen_at = now() - interval '61 seconds'`,
+    );
+
+    const answers = await second.load([track('message-2')]);
+    const failure = await failureOf(first.load([track('message-3')]));
+
+    assert.deepEqual(answers, [accepted]);
+    assert.ok(failure instanceof BlockedError);
+    assert.deepEqual(
+      (await rowsOf(schema, 'tracks', 'id')).map(({ id }) => id),
+      ['message-1', 'message-2'],
+    );
+  });
+
+  test('of this bridge’s own that it has not closed does not keep it out: it was killed', async () => {
+    await using first = openWarehouse();
+    await first.load([track('message-1')]);
+    await using again = openWarehouse({ schema: first.schema });
+
+    assert.deepEqual(await again.load([track('message-2')]), [accepted]);
   });
 });
 
