@@ -39,6 +39,13 @@ function describe(current: Status, imbalances: readonly string[]): string {
     ...destinations.flatMap(([name, { fault }]) =>
       fault ? [`${name}: ${fault.message}. ${fault.hint}`] : [],
     ),
+    ...destinations.flatMap(([name, { discardedValues = 0 }]) =>
+      discardedValues > 0
+        ? [
+            `${name}: ${discardedValues} values fitted no column; they stand in its table discards, with the reason`,
+          ]
+        : [],
+    ),
     ...(imbalances.length === 0
       ? ['The books balance.']
       : imbalances.map((fault) => `The books do not balance: ${fault}`)),

@@ -84,6 +84,10 @@ export class Delivery {
     return this.#sender.fault;
   }
 
+  get discardedValues(): number | undefined {
+    return this.#options.destination.discardedValues;
+  }
+
   /** Starts the loops. Resolves when the destination is open or its first attempt has failed: `state` tells which. */
   async start(): Promise<void> {
     const { destination } = this.#options;

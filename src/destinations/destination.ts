@@ -28,6 +28,11 @@ export interface Destination<Payload = unknown> {
   /** As in the words of DESIGN: `segment`, `warehouse`. */
   readonly name: string;
   readonly limits: BatchLimits;
+  /**
+   * Single values of accepted messages for which there was no place, and which it has kept aside, as far as is known.
+   * Undefined for a destination that takes messages whole.
+   */
+  readonly discardedValues?: number;
 
   /**
    * Makes ready what can be made ready without a message: a server, a connection. Called until it resolves, and not

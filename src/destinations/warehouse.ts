@@ -25,8 +25,6 @@ export interface WarehouseOptions {
   readonly schema: string;
   readonly bridge: BridgeIdentity;
   readonly logger: Logger;
-  /** Told how many values of a batch fitted no column; for metrics. */
-  readonly onDiscards?: (values: number) => void;
 }
 
 export class WarehouseDestination implements Destination<Loadable> {
@@ -37,7 +35,7 @@ export class WarehouseDestination implements Destination<Loadable> {
   #loader: Loader | undefined;
   #isLoading = false;
   #heartbeat: NodeJS.Timeout | undefined;
-  #discarded = 0;
+  #discardedValues = 0;
 
   constructor(options: WarehouseOptions) {
     this.name = options.name;
@@ -45,9 +43,9 @@ export class WarehouseDestination implements Destination<Loadable> {
     this.#logger = options.logger.child({ destination: this.name });
   }
 
-  /** Values that fitted no column and stand in `discards`, since the schema was made, as far as is known. */
-  get discarded(): number {
-    return this.#discarded;
+  /** They stand in the table `discards`; since the schema was made. */
+  get discardedValues(): number {
+    return this.#discardedValues;
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -68,7 +66,9 @@ export class WarehouseDestination implements Destination<Loadable> {
       this.#isLoading = true;
       try {
         const { discards } = await loader.load(rows, through, signal);
-        if (discards > 0) this.#countDiscards(discards);
+        this.#discardedValues += discards;
+        if (discards > 0)
+          this.#logger.warn({ values: discards }, 'Values fitted no column and stand in the table discards');
       } catch (error) {
         // Where the server has gone, the next attempt asks for it anew: it may come back elsewhere.
         if (!(error instanceof BatchRefusedError)) await this.#closeLoader();
@@ -91,7 +91,7 @@ export class WarehouseDestination implements Destination<Loadable> {
     const { server, schema, bridge } = this.#options;
     const connectionString = await server.ensureRunning(signal);
     this.#loader = await Loader.open({ connectionString, schema, bridge }, signal);
-    this.#discarded = this.#loader.state.discarded;
+    this.#discardedValues = this.#loader.state.discarded;
     return this.#loader;
   }
 
@@ -99,12 +99,6 @@ export class WarehouseDestination implements Destination<Loadable> {
     const loader = this.#loader;
     this.#loader = undefined;
     await loader?.close();
-  }
-
-  #countDiscards(values: number): void {
-    this.#discarded += values;
-    this.#options.onDiscards?.(values);
-    this.#logger.warn({ values }, 'Values fitted no column and stand in the table discards');
   }
 
   /** While there is nothing to load. What is wrong with the connection is met, and told, at the next load. */

@@ -132,6 +132,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ['kind'],
     registers,
   });
+  const discardedValues = new Gauge({
+    name: 'fusionauth_segment_warehouse_discarded_values',
+    help: 'Values that fitted no column of the warehouse and stand in its table discards, since its schema was made',
+    labelNames: ['destination'],
+    registers,
+  });
   const oldestPending = new Gauge({
     name: 'fusionauth_segment_oldest_pending_seconds',
     help: 'Age of the oldest pending record',
@@ -210,6 +216,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
         records.set({ destination, outcome }, books[outcome]);
       }
       oldestPending.set({ destination }, books.oldestPendingSeconds);
+      if (books.discardedValues !== undefined) discardedValues.set({ destination }, books.discardedValues);
       for (const each of keysOf(states))
         state.set({ destination, state: each }, Number(each === books.state));
       const running = replays.filter(
@@ -222,7 +229,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
 
   /** What came from the log would be an old truth where the log cannot be read: better none. */
   function forgetStatus(): void {
-    for (const gauge of [received, records, oldestPending, state, replaysRunning]) gauge.reset();
+    for (const gauge of [received, records, discardedValues, oldestPending, state, replaysRunning])
+      gauge.reset();
     imbalances.remove();
   }
 

@@ -57,7 +57,7 @@ function destinationTable({ destinations }: Status, places: PageData['places']):
   const rows = Object.entries(destinations).map(
     ([name, books]) => `<tr>
 <th scope="row">${escape(name)}<br><small>${escape(places[name] ?? '')}</small></th>
-<td class="${books.state}">${escape(books.state)}${fault(books)}</td>
+<td class="${books.state}">${escape(books.state)}${fault(books)}${discards(books)}</td>
 ${(['pending', 'delivered', 'filtered', 'dead'] as const).map((outcome) => `<td class="number">${books[outcome]}</td>`).join('')}
 </tr>`,
   );
@@ -67,6 +67,11 @@ ${(['pending', 'delivered', 'filtered', 'dead'] as const).map((outcome) => `<td 
 function fault({ fault: current }: DestinationStatus): string {
   if (!current) return '';
   return `<br><small>${escape(current.message)}, ${current.attempts} attempts since ${escape(time(current.since))}.<br>${escape(current.hint)}</small>`;
+}
+
+function discards({ discardedValues = 0 }: DestinationStatus): string {
+  if (discardedValues === 0) return '';
+  return `<br><small>${discardedValues} values fitted no column; they stand in its table <code>discards</code>.</small>`;
 }
 
 function eventTable(latest: readonly RecordSummary[], names: readonly string[]): string {

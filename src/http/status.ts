@@ -8,6 +8,8 @@ export interface DestinationStatus extends ConsumerBooks {
   readonly state: DeliveryState;
   /** Only while the last attempt has failed. */
   readonly fault?: DeliveryFault;
+  /** Single values of delivered messages that it had no place for; of a warehouse only. They stand in its `discards`. */
+  readonly discardedValues?: number;
 }
 
 /** Whole numbers of records since the log began. */
@@ -21,10 +23,17 @@ export interface Status {
 
 export async function readStatus(log: EventLog, deliveries: readonly Delivery[]): Promise<Status> {
   const { consumers, ...books } = await log.books(deliveries.map(({ name }) => name));
-  const destinations = deliveries.map(({ name, state, fault }): [string, DestinationStatus] => [
-    name,
-    { state, ...(consumers[name] as ConsumerBooks), ...(fault ? { fault } : {}) },
-  ]);
+  const destinations = deliveries.map(
+    ({ name, state, fault, discardedValues }): [string, DestinationStatus] => [
+      name,
+      {
+        state,
+        ...(consumers[name] as ConsumerBooks),
+        ...(fault ? { fault } : {}),
+        ...(discardedValues === undefined ? {} : { discardedValues }),
+      },
+    ],
+  );
   return { ...books, destinations: Object.fromEntries(destinations) };
 }
 

@@ -70,6 +70,15 @@ describe('the status', () => {
     });
   });
 
+  test('of a warehouse tells how many values fitted no column', async () => {
+    await using opened = await openLog();
+    const delivery = makeDelivery(opened.log, 'warehouse', { discardedValues: 3 });
+
+    const { destinations } = await readStatus(opened.log, [delivery]);
+
+    assert.partialDeepStrictEqual(destinations['warehouse'], { discardedValues: 3 });
+  });
+
   test('of a bridge without destinations has none', async () => {
     await using opened = await openLog();
 

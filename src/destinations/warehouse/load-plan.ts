@@ -22,7 +22,7 @@ export interface Statement {
 }
 
 export interface LoadPlan {
-  /** In order: tables and columns first, then rows. */
+  /** In order: tables and columns first, then rows; those of `discards`, where there are any, at the end. */
   readonly statements: readonly Statement[];
   /** What the schema is after the statements. */
   readonly tables: Tables;

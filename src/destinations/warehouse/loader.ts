@@ -15,7 +15,7 @@ import type { Tables } from './load-plan.ts';
 import { isFixedColumn, loadError, unavailable } from './postgres-errors.ts';
 import { stateTable, usersTable, userTimesTable } from './rows.ts';
 import type { Row } from './rows.ts';
-import { claimSchema, createStateStatement, noteLoad, releaseSchema } from './state.ts';
+import { claimSchema, createStateStatement, noteDiscards, noteLoad, releaseSchema } from './state.ts';
 import type { WarehouseState } from './state.ts';
 import { createUserTimesStatement, readUserTimes } from './user-times.ts';
 
@@ -35,7 +35,7 @@ export interface LoaderOptions {
 }
 
 export interface LoadOutcome {
-  /** Values that fitted no column, and stand in `discards`. */
+  /** Values that fitted no column, and stand in `discards` since this load. */
   readonly discards: number;
 }
 
@@ -116,7 +116,7 @@ export class Loader {
     const { schema, bridge } = this.#options;
     try {
       await abortable(this.#socket, AbortSignal.timeout(beatTimeoutMs), () =>
-        noteLoad(this.#client, schema, bridge, { discarded: 0 }),
+        noteLoad(this.#client, schema, bridge),
       );
     } catch (error) {
       throw unavailable(error);
@@ -154,11 +154,16 @@ export class Loader {
     const people = new Set(rows.filter(({ table }) => table === usersTable).map(({ id }) => id));
     const loadedAt = new Date().toISOString();
     const { tables, discards } = await inTransaction(client, async () => {
+      await noteLoad(client, schema, bridge, through);
       const userTimes = await readUserTimes(client, schema, [...people]);
       const plan = planLoad(rows, { schema, tables: this.#tables, userTimes, loadedAt, mayWiden });
-      await noteLoad(client, schema, bridge, { through, discarded: plan.discards });
-      for (const { text, values } of plan.statements) await client.query(text, [...values]);
-      return plan;
+      const counts: number[] = [];
+      for (const { text, values } of plan.statements)
+        counts.push((await client.query(text, [...values])).rowCount ?? 0);
+      // The last statement's, and only of those that a batch that is loaded again has not discarded before.
+      const discards = plan.discards === 0 ? 0 : (counts.at(-1) ?? 0);
+      if (discards > 0) await noteDiscards(client, schema, discards);
+      return { tables: plan.tables, discards };
     });
     this.#tables = tables;
     return { discards };

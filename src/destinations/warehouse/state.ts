@@ -51,21 +51,25 @@ export async function claimSchema(
 }
 
 /**
- * Says that this bridge is there, and what it has loaded; other bridges wait for the end of the transaction. Throws
+ * Says that this bridge is there, and up to when events are (`through`, milliseconds since 1970); other bridges wait for the end of the transaction. Throws
  * BlockedError where another one has taken its place.
  */
 export async function noteLoad(
   client: pg.Client,
   schema: string,
   bridge: BridgeIdentity,
-  { through, discarded }: { through?: number; discarded: number },
+  through?: number,
 ): Promise<void> {
   const { rowCount } = await client.query(
-    `update ${tableIn(schema)} set seen_at = clock_timestamp(), discarded = discarded + $3,
-       loaded_through = greatest(loaded_through, $2) where bridge_id = $1`,
-    [bridge.id, through === undefined ? null : new Date(through), discarded],
+    `update ${tableIn(schema)} set seen_at = clock_timestamp(), loaded_through = greatest(loaded_through, $2)
+     where bridge_id = $1`,
+    [bridge.id, through === undefined ? null : new Date(through)],
   );
   if (rowCount === 0) throw await anotherBridge(client, schema);
+}
+
+export async function noteDiscards(client: pg.Client, schema: string, values: number): Promise<void> {
+  await client.query(`update ${tableIn(schema)} set discarded = discarded + $1`, [values]);
 }
 
 /** So that another bridge need not wait. */

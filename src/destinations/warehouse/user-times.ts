@@ -69,9 +69,8 @@ function timesOf(columnsByTime: Readonly<Record<string, readonly string[]>>): Co
 }
 
 function columnsByTime(times: ColumnTimes): Record<string, string[]> {
-  const byTime: Record<string, string[]> = {};
-  for (const [column, at] of times) (byTime[at] ??= []).push(column);
-  return byTime;
+  const byTime = Map.groupBy(times, ([, at]) => at);
+  return Object.fromEntries(Array.from(byTime, ([at, entries]) => [at, entries.map(([column]) => column)]));
 }
 
 function tableIn(schema: string): string {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { cellOf } from '../../../src/destinations/warehouse/columns.ts';
-import type { ColumnType } from '../../../src/destinations/warehouse/columns.ts';
+import type { CellValue, ColumnType } from '../../../src/destinations/warehouse/columns.ts';
 import { planLoad } from '../../../src/destinations/warehouse/load-plan.ts';
 import type { LoadOptions, LoadPlan, Tables } from '../../../src/destinations/warehouse/load-plan.ts';
 import type { Row } from '../../../src/destinations/warehouse/rows.ts';
@@ -59,7 +59,7 @@ function recordsOf({ statements }: LoadPlan, table: string): Record<string, unkn
   return inserts.flatMap(({ text, values }) => {
     const names = /\((.*?)\) select/.exec(text)?.[1] ?? '';
     const columns = names.split(', ').map((name) => name.slice(1, -1));
-    const lists = values.filter((value) => Array.isArray(value));
+    const lists = values.filter((value): value is readonly (CellValue | null)[] => typeof value !== 'string');
     return (lists[0] ?? []).map((_id, index) =>
       Object.fromEntries(
         lists.flatMap((list, column) => (list[index] === null ? [] : [[columns[column], list[index]]])),
@@ -276,6 +276,41 @@ describe('several rows of one person in a batch', () => {
       recordsOf(loads, 'discards').map(({ column_value }) => column_value),
       ['unknown'],
     );
+  });
+
+  test('count by the events’ own times, not by their order', () => {
+    const loads = plan([
+      said(20, row('users', 'user-1', { email: 'new@example.com' })),
+      said(10, row('users', 'user-1', { email: 'old@example.com', plan: 'free' })),
+    ]);
+
+    assert.partialDeepStrictEqual(recordsOf(loads, 'users'), [{ email: 'new@example.com', plan: 'free' }]);
+  });
+
+  test('write nothing that is older than what stands there', () => {
+    const userTimes = new Map([['user-1', new Map(['received_at', 'email'].map((column) => [column, 30]))]]);
+    const tables = after(row('users', 'user-1', { email: 'newest@example.com' }));
+
+    const older = plan([said(20, row('users', 'user-1', { email: 'old@example.com' }))], tables, {
+      userTimes,
+    });
+    const sameTime = plan([said(30, row('users', 'user-1', { email: 'new@example.com' }))], tables, {
+      userTimes,
+    });
+
+    assert.deepEqual(older.statements, []);
+    assert.partialDeepStrictEqual(recordsOf(sameTime, 'users'), [{ email: 'new@example.com' }]);
+  });
+
+  test('clear a column that the newest of them takes back', () => {
+    const tables = after(row('users', 'user-1', { email: 'a@example.com', plan: 'free' }));
+
+    const loads = plan([said(10, row('users', 'user-1'), ['plan', 'unknown'])], tables);
+
+    const clearing = loads.statements.filter(({ text }) => text.startsWith('update'));
+    assert.deepEqual(clearing, [
+      { text: 'update "fusionauth"."users" set "plan" = null where id = any($1)', values: [['user-1']] },
+    ]);
   });
 
   test('each stay a row of their own in every other table', () => {

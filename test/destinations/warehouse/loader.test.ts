@@ -104,8 +104,8 @@ class Loading implements AsyncDisposable {
     return answers;
   }
 
-  get discarded(): number {
-    return this.#destination.discarded;
+  get discardedValues(): number {
+    return this.#destination.discardedValues;
   }
 
   close(): Promise<void> {
@@ -663,6 +663,10 @@ describe('a value that fits no column', () => {
     await bridge.load(batch);
 
     assert.equal((await rowsOf(bridge.schema, 'discards')).length, 1);
+    assert.equal(bridge.discardedValues, 1);
+    await using again = openWarehouse({ schema: bridge.schema });
+    await again.open();
+    assert.equal(again.discardedValues, 1);
   });
 });
 
