@@ -44,6 +44,8 @@ import { WorkerClient } from './sqlite/worker-rpc.ts';
 
 /** Consumers give way to a flood of webhooks, but for no longer than this at each hand-out, so that none starves. */
 const giveWayMs = 150;
+/** What they are handed out then: some ten milliseconds' work. */
+const floodRecords = 100;
 /** Records that one step of a discard or a removal takes: some milliseconds, for which appends wait. */
 const recordsPerStep = 50;
 /** Of free space that one step gives back. */
@@ -156,7 +158,11 @@ export class SqliteLog implements EventLog {
       // Taken before the read, so that what is appended after the read is not missed.
       const appended = this.#appended.promise;
       await this.#giveWay(signal);
-      let found = await this.#readRecords(position, limits);
+      const isFlooded = this.#pressure.isHigh();
+      let found = await this.#readRecords(
+        position,
+        isFlooded ? { ...limits, maxRecords: floodRecords } : limits,
+      );
       if (found.rows.length === 0) {
         await until(appended, signal);
         continue;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { cellOf } from '../../../src/destinations/warehouse/columns.ts';
-import type { CellValue, ColumnType } from '../../../src/destinations/warehouse/columns.ts';
+import type { ColumnType } from '../../../src/destinations/warehouse/columns.ts';
 import { planLoad } from '../../../src/destinations/warehouse/load-plan.ts';
 import type { LoadOptions, LoadPlan, Tables } from '../../../src/destinations/warehouse/load-plan.ts';
 import type { Row } from '../../../src/destinations/warehouse/rows.ts';
@@ -59,12 +59,11 @@ function recordsOf({ statements }: LoadPlan, table: string): Record<string, unkn
   return inserts.flatMap(({ text, values }) => {
     const names = /\((.*?)\) select/.exec(text)?.[1] ?? '';
     const columns = names.split(', ').map((name) => name.slice(1, -1));
-    const lists = values.filter((value): value is readonly (CellValue | null)[] => typeof value !== 'string');
-    return (lists[0] ?? []).map((_id, index) =>
-      Object.fromEntries(
-        lists.flatMap((list, column) => (list[index] === null ? [] : [[columns[column], list[index]]])),
-      ),
-    );
+    const lists = values.flatMap((value) => (typeof value === 'string' ? [] : [value]));
+    return Array.from(lists[0] ?? [], (_id, index) => {
+      const cells = lists.map((list, column): [string, unknown] => [columns[column] ?? '', list[index]]);
+      return Object.fromEntries(cells.filter(([, value]) => value !== null));
+    });
   });
 }
 
