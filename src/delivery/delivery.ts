@@ -9,6 +9,7 @@ import type { Destination } from '../destinations/destination.ts';
 import type { Attempt, ConsumeLimits, DeadLetter, EventLog, LogRecord, Settlement } from '../log/log.ts';
 import type { Mapping } from '../mapping/map.ts';
 import { Outcomes, planBatches } from './plan.ts';
+import { reloadWhatIsMissing } from './reload.ts';
 import { realPause, Sender } from './sender.ts';
 import type { AttemptMeasures, DeliveryFault, DeliveryState, Pause } from './sender.ts';
 import type { Turns } from './turns.ts';
@@ -90,12 +91,13 @@ export class Delivery {
 
   /** Starts the loops. Resolves when the destination is open or its first attempt has failed: `state` tells which. */
   async start(): Promise<void> {
-    const { destination } = this.#options;
+    const { log, destination } = this.#options;
     const stopping = this.#stopping.signal;
     const failed = this.#sender.firstFailure();
     const opened = this.#sender.untilDone(() => destination.open(stopping));
     this.#running ??= opened.then(async () => {
       if (!stopping.aborted) this.#sender.works();
+      await this.#sender.untilDone(() => reloadWhatIsMissing(log, destination, this.#logger));
       await Promise.all([this.#loop(() => this.#deliver()), this.#loop(() => this.#replay())]);
     });
     await Promise.race([opened, failed]);

@@ -33,6 +33,11 @@ export interface Destination<Payload = unknown> {
    * Undefined for a destination that takes messages whole.
    */
   readonly discardedValues?: number;
+  /**
+   * When the newest event that it holds was received, milliseconds since 1970, 0 where it holds none. Known once it is
+   * open; undefined for a destination that cannot tell.
+   */
+  readonly loadedThrough?: number | undefined;
 
   /**
    * Makes ready what can be made ready without a message: a server, a connection. Called until it resolves, and not

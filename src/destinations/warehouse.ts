@@ -43,6 +43,10 @@ export class WarehouseDestination implements Destination<Loadable> {
     this.#logger = options.logger.child({ destination: this.name });
   }
 
+  get loadedThrough(): number | undefined {
+    return this.#loader?.state.loadedThrough;
+  }
+
   /** They stand in the table `discards`; since the schema was made. */
   get discardedValues(): number {
     return this.#discardedValues;

@@ -258,6 +258,9 @@ export interface EventLog {
    */
   discard(consumer: string, filter: RecordFilter, because: string): Promise<number>;
 
+  /** When the newest record that was delivered to this consumer was received; undefined where none was, or none is left. */
+  deliveredThrough(consumer: string): Promise<number | undefined>;
+
   /** How many settled records a replay of this filter would send. */
   countMatching(consumer: string, filter: RecordFilter): Promise<number>;
 

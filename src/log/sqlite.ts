@@ -247,6 +247,10 @@ export class SqliteLog implements EventLog {
     return discarded;
   }
 
+  async deliveredThrough(consumer: string): Promise<number | undefined> {
+    return (await this.#query<'delivered-through'>({ kind: 'delivered-through', consumer })).receivedAt;
+  }
+
   async countMatching(consumer: string, filter: RecordFilter): Promise<number> {
     let total = 0;
     let after = 0;

@@ -10,8 +10,8 @@ import { BlockedError } from '../destination.ts';
 import { stateTable } from './rows.ts';
 
 export interface WarehouseState {
-  /** When the newest loaded event was received, milliseconds since 1970; undefined before the first. */
-  readonly loadedThrough: number | undefined;
+  /** When the newest loaded event was received, milliseconds since 1970; 0 before the first. */
+  readonly loadedThrough: number;
   /** Values that fitted no column, since the schema was made. */
   readonly discarded: number;
 }
@@ -47,7 +47,7 @@ export async function claimSchema(
   );
   const [mine] = rows;
   if (mine === undefined) throw await anotherBridge(client, schema);
-  return { loadedThrough: mine.loaded_through?.getTime(), discarded: Number(mine.discarded) };
+  return { loadedThrough: mine.loaded_through?.getTime() ?? 0, discarded: Number(mine.discarded) };
 }
 
 /**

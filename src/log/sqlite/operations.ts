@@ -116,6 +116,7 @@ export type Query =
     }
   | { readonly kind: 'books'; readonly consumers: readonly string[]; readonly now: number }
   | { readonly kind: 'latest'; readonly count: number; readonly consumers: readonly string[] }
+  | { readonly kind: 'delivered-through'; readonly consumer: string }
   | {
       readonly kind: 'since';
       readonly after: number;
@@ -170,6 +171,7 @@ export type QueryResult =
   | { readonly kind: 'records'; readonly rows: readonly RecordRow[]; readonly isFull: boolean }
   | { readonly kind: 'books'; readonly books: Books }
   | { readonly kind: 'latest' | 'since'; readonly records: readonly RecordSummary[] }
+  | { readonly kind: 'delivered-through'; readonly receivedAt: number | undefined }
   | {
       readonly kind: 'journey';
       readonly record: RecordRow | undefined;

@@ -32,6 +32,10 @@ const statements = {
   since: database.prepare(
     `select position, event_id, type, tenant_id, received_at, verified_by from records where position > ? order by position limit ?`,
   ),
+  deliveredThrough: database.prepare(
+    `select received_at from outcomes join records using (position)
+     where consumer = ? and outcome = 'delivered' order by position desc limit 1`,
+  ),
   outcome: database.prepare('select outcome, settled_at from outcomes where consumer = ? and position = ?'),
   record: database.prepare('select * from records where event_id = ?'),
   deadLetters: database.prepare(
@@ -89,6 +93,8 @@ function answer(query: Query): QueryResult {
         kind: 'since',
         records: summaries(statements.since.all(query.after, query.count), query.consumers),
       }));
+    case 'delivered-through':
+      return { kind: 'delivered-through', receivedAt: deliveredThrough(query.consumer) };
     case 'journey':
       return inOneSnapshot(() => readJourney(query.eventId, query.consumers));
     case 'dead-letters':
@@ -187,6 +193,11 @@ function outcomeOf(consumer: string, position: number): { outcome: Outcome; sett
   const row = statements.outcome.get(consumer, position) as
     { outcome: Outcome; settled_at: number } | undefined;
   return { outcome: row?.outcome ?? 'pending', settledAt: row?.settled_at };
+}
+
+function deliveredThrough(consumer: string): number | undefined {
+  const found = statements.deliveredThrough.get(consumer) as { received_at: number } | undefined;
+  return found?.received_at;
 }
 
 function readJourney(eventId: string, consumers: readonly string[]): QueryResult {

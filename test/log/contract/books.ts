@@ -18,6 +18,23 @@ import {
 import type { OpenLog } from '../opened-log.ts';
 
 export function describeBooks(open: OpenLog): void {
+  test('the newest delivered record is known for each consumer, whatever came of those behind it', async () => {
+    await using opened = await OpenedLog.open(open);
+    const times = [1_000, 2_000, 3_000, 4_000];
+    await appendAll(
+      opened.log,
+      times.map((receivedAt) => makeEvent({ receivedAt })),
+    );
+    const before = await opened.log.deliveredThrough(consumer);
+    await using consuming = startConsumer(opened.log);
+
+    await settle(await consuming.next(), ['delivered', 'delivered', 'filtered', 'dead']);
+
+    assert.equal(before, undefined);
+    assert.equal(await opened.log.deliveredThrough(consumer), 2_000);
+    assert.equal(await opened.log.deliveredThrough(otherConsumer), undefined);
+  });
+
   test('the books balance after every step, and are the same after the log was opened again', async () => {
     await using opened = await OpenedLog.open(open);
     const none = { delivered: 0, filtered: 0, dead: 0 };
