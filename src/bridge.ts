@@ -118,7 +118,6 @@ export async function startBridge(
           tracing?.traceAttempt(destination.name, attempt);
         },
         onSettled: (settled) => metrics.countSettled(destination.name, settled),
-        onDeadLetters: (deadLetters) => metrics.countDeadLetters(destination.name, deadLetters),
       }),
   );
   const places = () =>

@@ -6,7 +6,7 @@
 
 import type { Logger } from 'pino';
 import type { Destination } from '../destinations/destination.ts';
-import type { Attempt, ConsumeLimits, DeadLetter, EventLog, LogRecord, Settlement } from '../log/log.ts';
+import type { Attempt, ConsumeLimits, EventLog, LogRecord, Settlement } from '../log/log.ts';
 import type { Mapping } from '../mapping/map.ts';
 import { Outcomes, planBatches } from './plan.ts';
 import { reloadWhatIsMissing } from './reload.ts';
@@ -25,8 +25,6 @@ export interface DeliveryOptions {
   readonly onAttempt?: (attempt: AttemptMeasures) => void;
   /** Told of the records that have just been settled; for metrics. */
   readonly onSettled?: (settled: Settled) => void;
-  /** Told of the dead letters of records that have just been settled; for metrics. */
-  readonly onDeadLetters?: (deadLetters: readonly DeadLetter[]) => void;
   readonly random?: () => number;
   readonly pause?: Pause;
 }
@@ -138,8 +136,9 @@ export class Delivery {
       const mapping = replay.idSuffix === '' ? this.#mapping : mappingFor(replay.idSuffix);
       const carried = await this.#carry(records, mapping);
       if (carried === undefined) return;
-      await replayed.commit(carried.settlements, carried.attempts);
-      this.#settled({ records, settlements: carried.settlements, isReplay: true });
+      const isWritten = await replayed.commit(carried.settlements, carried.attempts);
+      if (isWritten) this.#settled({ records, settlements: carried.settlements, isReplay: true });
+      else this.#sender.works();
       const dueMs = (records.length / replay.perSecond) * 1000 - (performance.now() - startedAt);
       await pause(Math.max(dueMs, 0), this.#stopping.signal);
     }
@@ -173,11 +172,8 @@ export class Delivery {
     const { settlements } = settled;
     this.#sender.works();
     this.#options.onSettled?.(settled);
-    const dead = settlements.filter((settlement) => settlement.outcome === 'dead');
-    if (dead.length > 0) {
-      this.#options.onDeadLetters?.(dead.flatMap(({ deadLetters }) => deadLetters));
-      this.#logger.warn({ records: dead.length }, 'Records became dead letters');
-    }
+    const dead = settlements.filter(({ outcome }) => outcome === 'dead').length;
+    if (dead > 0) this.#logger.warn({ records: dead }, 'Records became dead letters');
     this.#logger.debug({ records: settlements.length }, 'Records settled');
   }
 }

@@ -23,7 +23,6 @@ export interface Metrics {
   countGroup(group: WrittenGroup): void;
   countAttempt(destination: string, attempt: AttemptMeasures): void;
   countSettled(destination: string, settled: Settled): void;
-  countDeadLetters(destination: string, deadLetters: readonly { readonly reason: string }[]): void;
   countRemoved(records: number): void;
 }
 
@@ -272,6 +271,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
       attemptSeconds.observe({ destination }, attempt.seconds);
     },
     countSettled(destination, { records: settled, settlements, isReplay }) {
+      for (const settlement of settlements) {
+        if (settlement.outcome !== 'dead') continue;
+        for (const { reason } of settlement.deadLetters) {
+          deadLetters.inc({ destination, reason: deadLetterReasons.has(reason) ? reason : 'other' });
+        }
+      }
       if (isReplay) {
         for (const { outcome } of settlements) replayedRecords.inc({ destination, outcome });
         return;
@@ -279,11 +284,6 @@ export function createMetrics(sources: MetricsSources): Metrics {
       const now = Date.now();
       const histogram = settlementSeconds.labels({ destination });
       for (const { receivedAt } of settled) histogram.observe(Math.max(now - receivedAt, 0) / 1000);
-    },
-    countDeadLetters(destination, letters) {
-      for (const { reason } of letters) {
-        deadLetters.inc({ destination, reason: deadLetterReasons.has(reason) ? reason : 'other' });
-      }
     },
     countRemoved(count) {
       removedRecords.inc(count);

@@ -126,8 +126,11 @@ export interface Replay extends ReplayRequest {
 export interface ReplayedRecords {
   readonly replay: Replay;
   readonly records: readonly LogRecord[];
-  /** As of ConsumedRecords; the new outcomes take the place of the old ones. Where the replay was stopped, nothing. */
-  commit(settlements: readonly Settlement[], attempts: readonly Attempt[]): Promise<void>;
+  /**
+   * As of ConsumedRecords; the new outcomes take the place of the old ones. False where the replay was stopped meanwhile:
+   * nothing was written.
+   */
+  commit(settlements: readonly Settlement[], attempts: readonly Attempt[]): Promise<boolean>;
 }
 
 /** A dead letter as it stands in the log. */

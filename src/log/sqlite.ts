@@ -316,7 +316,7 @@ export class SqliteLog implements EventLog {
         records: rows.map(toRecord),
         commit: async (settlements: readonly Settlement[], attempts: readonly Attempt[]) => {
           const settled = { consumer, replay: replay.id, to: searchedTo, settlements, attempts };
-          await this.#groups.run({ kind: 'resettle', ...settled, settledAt: Date.now() });
+          return (await this.#groups.run({ kind: 'resettle', ...settled, settledAt: Date.now() })) === 1;
         },
       };
     }

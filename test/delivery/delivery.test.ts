@@ -1,7 +1,6 @@
 // The loop from a real log to a destination that does what the test says.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -11,27 +10,24 @@ import { Delivery } from '../../src/delivery/delivery.ts';
 import { Turns } from '../../src/delivery/turns.ts';
 import type { DeliveryOptions } from '../../src/delivery/delivery.ts';
 import { accepted, RetryableError } from '../../src/destinations/destination.ts';
-import type {
-  Answer,
-  BatchLimits,
-  Destination,
-  EncodedMessage,
-  Rejection,
-} from '../../src/destinations/destination.ts';
-import type {
-  ConsumedRecords,
-  ConsumeLimits,
-  DeadLetter,
-  EventLog,
-  ReceivedEvent,
-} from '../../src/log/log.ts';
+import type { ConsumedRecords, ConsumeLimits, DeadLetter, EventLog } from '../../src/log/log.ts';
 import { LogUnavailableError } from '../../src/log/log.ts';
-import { SqliteLog } from '../../src/log/sqlite.ts';
 import { reviveEvent } from '../../src/fusionauth/event.ts';
 import type { Mapping } from '../../src/mapping/map.ts';
-import type { Message, MessageId } from '../../src/segment/message.ts';
-import { appendAll, assertBooks, eventId, makeEvent, OpenedLog } from '../log/opened-log.ts';
+import type { Message } from '../../src/segment/message.ts';
+import { appendAll, assertBooks, eventId, makeEvent } from '../log/opened-log.ts';
 import { until } from '../support/until.ts';
+import {
+  ScriptedDestination,
+  appendLogins,
+  deadLettersIn,
+  failing,
+  hang,
+  makeLogin,
+  makeMessage,
+  openLog,
+  rejected,
+} from './scripted.ts';
 
 const silent = pino({ level: 'silent' });
 /** With `random: () => 1`. */
@@ -43,7 +39,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
   test('messages arrive in the order of the log, in batches that the destination takes', async () => {
     await using opened = await openLog();
     const destination = new ScriptedDestination();
-    const ids = await appendEvents(opened.log, 8);
+    const ids = await appendLogins(opened.log, 8);
 
     await using running = run(opened.log, destination);
     await running.delivery.start();
@@ -63,7 +59,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     await running.delivery.start();
 
     for (const id of ['a', 'b', 'c']) {
-      await opened.log.append(makeLogin({ id: eventId(id) }));
+      await opened.log.append(makeLogin(id));
       await until(`${id} has arrived`, () => destination.messageIds.at(-1) === id);
     }
 
@@ -75,12 +71,12 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     const destination = new ScriptedDestination();
     destination.answer = (batch) => batch.map((id) => (id === 'rejected' ? rejected : accepted));
     await appendAll(opened.log, [
-      makeLogin({ id: eventId('unsendable') }),
-      makeLogin({ id: eventId('first') }),
-      makeLogin({ id: eventId('rejected') }),
+      makeLogin('unsendable'),
+      makeLogin('first'),
+      makeLogin('rejected'),
       makeEvent({ id: eventId('stored-only'), body: '{"id":"stored-only","type":"unmapped"}' }),
       makeEvent({ id: eventId('broken'), body: '{"id":"broken","type":"unmappable"}' }),
-      makeLogin({ id: eventId('last') }),
+      makeLogin('last'),
     ]);
 
     await using running = run(opened.log, destination);
@@ -105,10 +101,10 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     const destination = new ScriptedDestination();
     await using running = run(opened.log, destination);
     await running.delivery.start();
-    await opened.log.append(makeLogin({ id: eventId('unsendable') }));
+    await opened.log.append(makeLogin('unsendable'));
     await until('the record is dead', () => isSettled(opened.log, 'segment'));
 
-    await opened.log.append(makeLogin({ id: eventId('behind') }));
+    await opened.log.append(makeLogin('behind'));
     await until('the record behind it has arrived', () => destination.messageIds.includes('behind'));
 
     assert.equal(running.delivery.state, 'running');
@@ -119,7 +115,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     await using opened = await openLog();
     const destination = new ScriptedDestination();
     destination.answer = failing(2);
-    const ids = await appendEvents(opened.log, 5);
+    const ids = await appendLogins(opened.log, 5);
 
     await using running = run(opened.log, destination);
     await running.delivery.start();
@@ -139,7 +135,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     await using opened = await openLog();
     const destination = new ScriptedDestination();
     destination.answer = failing(1, { retryAfterMs: 700 });
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(opened.log, destination);
     await running.delivery.start();
@@ -159,7 +155,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     const startedAt = Date.now();
 
     destination.answer = failing(2);
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
     await until('the first attempt has failed', () => delivery.fault?.attempts === 1);
     const first = delivery.fault;
     states.push(delivery.state);
@@ -186,7 +182,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     await using opened = await openLog();
     const destination = new ScriptedDestination();
     destination.openFaults = 2;
-    const ids = await appendEvents(opened.log, 2);
+    const ids = await appendLogins(opened.log, 2);
 
     await using running = run(opened.log, destination);
     await running.delivery.start();
@@ -203,7 +199,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     await using opened = await openLog();
     const destination = new ScriptedDestination();
     destination.answer = failing(1);
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(opened.log, destination);
     await running.delivery.start();
@@ -217,7 +213,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     const hanging = new ScriptedDestination('segment');
     hanging.answer = hang;
     const other = new ScriptedDestination('warehouse');
-    const ids = await appendEvents(opened.log, 7);
+    const ids = await appendLogins(opened.log, 7);
 
     await using runningHanging = run(opened.log, hanging);
     await using runningOther = run(opened.log, other);
@@ -233,7 +229,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     const destination = new ScriptedDestination();
     destination.answer = failing(1);
     const attempts: { messages: number; seconds: number; succeeded: boolean }[] = [];
-    await appendEvents(opened.log, 4);
+    await appendLogins(opened.log, 4);
 
     await using running = run(opened.log, destination, { onAttempt: (attempt) => attempts.push(attempt) });
     await running.delivery.start();
@@ -256,18 +252,16 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
     const destination = new ScriptedDestination();
     destination.answer = (batch) => batch.map((id) => (id === 'rejected' ? rejected : accepted));
     const told: (readonly DeadLetter[])[] = [];
-    await appendAll(opened.log, [
-      makeLogin({ id: eventId('unsendable') }),
-      makeLogin({ id: eventId('good') }),
-      makeLogin({ id: eventId('rejected') }),
-    ]);
+    await appendAll(opened.log, [makeLogin('unsendable'), makeLogin('good'), makeLogin('rejected')]);
 
-    await using running = run(log, destination, { onDeadLetters: (deadLetters) => told.push(deadLetters) });
+    await using running = run(log, destination, {
+      onSettled: (settled) => told.push(deadLettersIn(settled)),
+    });
     await running.delivery.start();
     await until('the settlement has failed', () => running.delivery.fault !== undefined);
     const toldBefore = told.length;
     await until('nothing is pending', () => isSettled(opened.log, 'segment'));
-    await appendAll(opened.log, [makeLogin({ id: eventId('also good') })]);
+    await appendAll(opened.log, [makeLogin('also good')]);
     await until('nothing is pending', () => isSettled(opened.log, 'segment'));
 
     assert.equal(toldBefore, 0);
@@ -278,6 +272,7 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
           ['unsendable', 'too_large'],
           ['rejected', 'bad_value'],
         ],
+        [],
       ],
     );
   });
@@ -292,8 +287,8 @@ describe('delivery', { concurrency: 4, timeout: 30_000 }, () => {
       { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) },
     );
     await appendAll(opened.log, [
-      makeLogin({ id: eventId('a') }, 'richard@example.com'),
-      makeLogin({ id: eventId('unsendable') }, 'richard@example.com'),
+      makeLogin('a', 'richard@example.com'),
+      makeLogin('unsendable', 'richard@example.com'),
     ]);
 
     await using running = run(opened.log, destination, { logger });
@@ -329,17 +324,17 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
       return batch.map((id) => (id === '70000' ? rejected : accepted));
     };
     const deadLetters: DeadLetter[] = [];
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(opened.log, destination, {
       mapping: function* () {
         while (made < count) {
           made++;
           mostAlive = Math.max(mostAlive, made - answered);
-          yield makeMessage(String(made), '');
+          yield makeMessage(String(made));
         }
       },
-      onDeadLetters: (told) => deadLetters.push(...told),
+      onSettled: (settled) => deadLetters.push(...deadLettersIn(settled)),
     });
     await running.delivery.start();
     await until('nothing is pending', () => isSettled(opened.log, 'segment'), 50_000);
@@ -347,7 +342,7 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
     assert.deepEqual([made, answered, mostAlive], [count, count, 500]);
     assert.deepEqual(
       deadLetters.map(({ messageId, message }) => [messageId, message]),
-      [['70000', JSON.stringify(makeMessage('70000', ''))]],
+      [['70000', JSON.stringify(makeMessage('70000'))]],
     );
     await assertBooks(opened.log, { segment: { pending: 0, delivered: 0, filtered: 0, dead: 1 } });
   });
@@ -365,11 +360,11 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
       aliveAtSend.push(made.flatMap((message) => message.deref()?.messageId ?? []));
       return batch.map(() => accepted);
     };
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(opened.log, destination, {
       mapping: function* () {
-        for (let index = 1; index <= 9; index++) yield remembered(makeMessage(String(index), ''));
+        for (let index = 1; index <= 9; index++) yield remembered(makeMessage(String(index)));
       },
     });
     const remembered = (message: Message): Message => {
@@ -394,7 +389,7 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
       return batch.map(() => accepted);
     };
     const made: string[] = [];
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(opened.log, destination, { mapping: five(made) });
     await running.delivery.start();
@@ -415,7 +410,7 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
     await using opened = await openLog();
     const log = withFaultyCommits(opened.log, (commit) => commit === 1);
     const destination = new ScriptedDestination();
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(log, destination, { mapping: five([]) });
     await running.delivery.start();
@@ -437,7 +432,7 @@ describe('a record that becomes very many messages', { timeout: 60_000 }, () => 
     return function* () {
       for (const id of ['1', '2', '3', '4', '5']) {
         made.push(id);
-        yield makeMessage(id, '');
+        yield makeMessage(id);
       }
     };
   }
@@ -451,8 +446,8 @@ describe('a mapping that takes long', { timeout: 30_000 }, () => {
   };
 
   for (const [name, mapping] of [
-    ['of many messages', () => [makeMessage('a', ''), makeMessage('b', '')]],
-    ['of messages that nobody would take', () => [makeMessage('', ''), makeMessage('', '')]],
+    ['of many messages', () => [makeMessage('a'), makeMessage('b')]],
+    ['of messages that nobody would take', () => [makeMessage(''), makeMessage('')]],
     ['of no message', () => []],
   ] satisfies [string, () => Message[]][]) {
     test(`lets webhooks have their turn: ${name}`, async () => {
@@ -460,7 +455,7 @@ describe('a mapping that takes long', { timeout: 30_000 }, () => {
       const destination = new ScriptedDestination('segment', { maxMessages: 500, maxBytes: 1_000 });
       let mapped = 0;
       const mappedAtTurns = new Set<number>();
-      await appendEvents(opened.log, 20);
+      await appendLogins(opened.log, 20);
       await using running = run(opened.log, destination, {
         mapping: function* () {
           const messages = mapping();
@@ -488,13 +483,13 @@ describe('a mapping that takes long', { timeout: 30_000 }, () => {
   test('is given up when a stop’s time is over, and nothing is settled', async () => {
     await using opened = await openLog();
     let mapped = 0;
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
     await using running = run(opened.log, new ScriptedDestination(), {
       mapping: function* () {
         for (;;) {
           busy();
           mapped++;
-          yield makeMessage('unsendable', '');
+          yield makeMessage('unsendable');
         }
       },
     });
@@ -517,11 +512,11 @@ describe('a delivery that is stopped', { concurrency: 4, timeout: 30_000 }, () =
       await gate.promise;
       return batch.map(() => accepted);
     };
-    const ids = await appendEvents(opened.log, 5);
+    const ids = await appendLogins(opened.log, 5);
     await using running = run(opened.log, destination);
     await running.delivery.start();
     await until('the first batch is under way', () => destination.sends.length === 1);
-    await opened.log.append(makeLogin({ id: eventId('late') }));
+    await opened.log.append(makeLogin('late'));
 
     const stopping = running.delivery.stop(hourMs);
     gate.resolve(undefined);
@@ -536,7 +531,7 @@ describe('a delivery that is stopped', { concurrency: 4, timeout: 30_000 }, () =
     await using opened = await openLog();
     const destination = new ScriptedDestination();
     destination.answer = failing(Infinity, { retryAfterMs: hourMs });
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
     await using running = run(opened.log, destination);
     await running.delivery.start();
     await until('the first attempt has failed', () => running.delivery.state === 'retrying');
@@ -575,7 +570,7 @@ describe('a delivery that is stopped', { concurrency: 4, timeout: 30_000 }, () =
     await using opened = await openLog();
     const destination = new ScriptedDestination();
     destination.answer = hang;
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
     await using running = run(opened.log, destination);
     await running.delivery.start();
     await until('the batch is under way', () => destination.sends.length === 1);
@@ -591,9 +586,9 @@ describe('a delivery that is stopped', { concurrency: 4, timeout: 30_000 }, () =
   test('delivers again what it had not settled, once it runs on the log again', async () => {
     await using opened = await openLog();
     const before = new ScriptedDestination();
-    before.answer = (batch, { signal }) =>
-      before.sends.length === 1 ? batch.map(() => accepted) : hang(batch, { signal });
-    const ids = await appendEvents(opened.log, 5);
+    before.answer = (batch, signal) =>
+      before.sends.length === 1 ? batch.map(() => accepted) : hang(batch, signal);
+    const ids = await appendLogins(opened.log, 5);
     {
       await using running = run(opened.log, before);
       await running.delivery.start();
@@ -613,14 +608,14 @@ describe('a delivery that is stopped', { concurrency: 4, timeout: 30_000 }, () =
 
   test('delivers nothing again that it had settled', async () => {
     await using opened = await openLog();
-    await appendEvents(opened.log, 4);
+    await appendLogins(opened.log, 4);
     {
       await using running = run(opened.log, new ScriptedDestination());
       await running.delivery.start();
       await until('nothing is pending', () => isSettled(opened.log, 'segment'));
     }
     await opened.reopen();
-    await opened.log.append(makeLogin({ id: eventId('new') }));
+    await opened.log.append(makeLogin('new'));
     const after = new ScriptedDestination();
 
     await using running = run(opened.log, after);
@@ -636,7 +631,7 @@ describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
     await using opened = await openLog();
     const log = withFaultyCommits(opened.log, (commit) => commit === 1);
     const destination = new ScriptedDestination();
-    const ids = await appendEvents(opened.log, 2);
+    const ids = await appendLogins(opened.log, 2);
 
     await using running = run(log, destination);
     await running.delivery.start();
@@ -659,7 +654,7 @@ describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
 
     const attempts: (number | undefined)[] = [];
     for (const id of ['a', 'b', 'c']) {
-      await opened.log.append(makeLogin({ id: eventId(id) }));
+      await opened.log.append(makeLogin(id));
       await until('the settlement has failed', () => running.delivery.fault !== undefined);
       attempts.push(running.delivery.fault?.attempts);
       await until('nothing is pending', () => isSettled(opened.log, 'segment'));
@@ -672,7 +667,7 @@ describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
     await using opened = await openLog();
     const log = withFaultyCommits(opened.log, (commit) => commit <= 2);
     const destination = new ScriptedDestination();
-    await appendEvents(opened.log, 1);
+    await appendLogins(opened.log, 1);
 
     await using running = run(log, destination);
     await running.delivery.start();
@@ -684,77 +679,6 @@ describe('a log that fails', { concurrency: 4, timeout: 30_000 }, () => {
     assert.equal(second?.since, first?.since);
   });
 });
-
-type Script = (
-  batch: readonly string[],
-  options: { readonly signal: AbortSignal },
-) => readonly Answer[] | Promise<readonly Answer[]>;
-
-const rejected: Answer = { kind: 'rejected', reason: 'bad_value', detail: 'Its table says no' };
-
-/** Fails this often, then takes everything. */
-function failing(times: number, { retryAfterMs }: { retryAfterMs?: number } = {}): Script {
-  let left = times;
-  return (batch) => {
-    if (left-- > 0) throw new RetryableError('It is down', { hint: 'Start it', retryAfterMs });
-    return batch.map(() => accepted);
-  };
-}
-
-/** Never answers; gives up when it is told to, as a destination must. */
-async function hang(_batch: readonly string[], { signal }: { readonly signal: AbortSignal }): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort');
-  throw new RetryableError('It was abandoned', { hint: 'Wait', cause: signal.reason });
-}
-
-/** Takes everything, unless its script says otherwise. A message stands for its id. */
-class ScriptedDestination implements Destination<string> {
-  readonly name: string;
-  readonly limits: BatchLimits;
-  /** Every attempt, in order. */
-  readonly sends: { readonly at: number; readonly messageIds: readonly string[] }[] = [];
-  answer: Script = (batch) => batch.map(() => accepted);
-  /** How often opening fails. */
-  openFaults = 0;
-  opens = 0;
-  closes = 0;
-
-  constructor(name = 'segment', limits: BatchLimits = { maxMessages: 3, maxBytes: 1_000 }) {
-    this.name = name;
-    this.limits = limits;
-  }
-
-  /** Of all attempts, in order. */
-  get messageIds(): readonly string[] {
-    return this.sends.flatMap(({ messageIds }) => messageIds);
-  }
-
-  /** Between an attempt and the next. */
-  waitMs(attempt: number): number {
-    return (this.sends[attempt + 1]?.at ?? NaN) - (this.sends[attempt]?.at ?? NaN);
-  }
-
-  async open(): Promise<void> {
-    if (++this.opens <= this.openFaults) {
-      await Promise.reject(new RetryableError('It cannot be opened', { hint: 'Start it' }));
-    }
-  }
-
-  encode({ messageId }: Message): EncodedMessage<string> | Rejection {
-    if (messageId === 'unsendable') return { reason: 'too_large', detail: 'It is larger than 32 KB' };
-    return { payload: messageId, bytes: 1 };
-  }
-
-  async send(batch: readonly string[], signal: AbortSignal): Promise<readonly Answer[]> {
-    this.sends.push({ at: performance.now(), messageIds: batch });
-    return this.answer(batch, { signal });
-  }
-
-  close(): Promise<void> {
-    this.closes++;
-    return Promise.resolve();
-  }
-}
 
 /** A log whose commits fail where the test says so, counted from 1; in all else the log that it is given. */
 function withFaultyCommits(log: EventLog, failsAt: (commit: number) => boolean): EventLog {
@@ -791,40 +715,6 @@ const loginMapping: Mapping = (body) => {
   }
 };
 
-function makeMessage(id: string, email: string): Message {
-  return {
-    type: 'track',
-    messageId: id as MessageId,
-    userId: 'u',
-    event: 'login',
-    context: {},
-    properties: { email },
-  };
-}
-
-/** An event that becomes one message of its own id. */
-function makeLogin(fields: Pick<ReceivedEvent, 'id'>, email = 'user@example.com'): ReceivedEvent {
-  return makeEvent({
-    ...fields,
-    type: 'login',
-    body: JSON.stringify({ id: fields.id, type: 'login', email }),
-  });
-}
-
-/** Appends logins of the ids 1 to `count`. */
-async function appendEvents(log: EventLog, count: number): Promise<readonly string[]> {
-  const ids = Array.from({ length: count }, (_, index) => eventId(String(index + 1)));
-  await appendAll(
-    log,
-    ids.map((id) => makeLogin({ id })),
-  );
-  return ids;
-}
-
-function openLog(): Promise<OpenedLog> {
-  return OpenedLog.open((directory) => SqliteLog.open(directory));
-}
-
 /** A delivery that is stopped at the end of its scope. */
 function run(
   log: EventLog,
@@ -832,7 +722,7 @@ function run(
   {
     mapping = loginMapping,
     ...options
-  }: Partial<Pick<DeliveryOptions, 'logger' | 'onAttempt' | 'onDeadLetters'>> & { mapping?: Mapping } = {},
+  }: Partial<Pick<DeliveryOptions, 'logger' | 'onAttempt' | 'onSettled'>> & { mapping?: Mapping } = {},
 ): { readonly delivery: Delivery } & AsyncDisposable {
   const delivery = new Delivery({
     log,

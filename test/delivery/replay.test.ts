@@ -1,52 +1,59 @@
 // What is sent again, beside what is new: a real log, and a destination that does what the test says.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Delivery } from '../../src/delivery/delivery.ts';
 import type { DeliveryOptions, Settled } from '../../src/delivery/delivery.ts';
-import type { Pause } from '../../src/delivery/sender.ts';
 import { Turns } from '../../src/delivery/turns.ts';
 import { accepted, BlockedError, RetryableError, sendInHalves } from '../../src/destinations/destination.ts';
 import { BatchRefusedError } from '../../src/destinations/destination.ts';
-import type { Answer, Destination } from '../../src/destinations/destination.ts';
 import { reviveEvent } from '../../src/fusionauth/event.ts';
 import type { EventLog, Replay } from '../../src/log/log.ts';
-import { SqliteLog } from '../../src/log/sqlite.ts';
-import type { MessageId } from '../../src/segment/message.ts';
 import {
-  appendAll,
   assertBooks,
   eventId,
   journeyAt,
   makeEvent,
   makeReplayRequest,
-  OpenedLog,
   replayOf,
 } from '../log/opened-log.ts';
 import { until } from '../support/until.ts';
+import {
+  ScriptedDestination,
+  appendLogins,
+  down,
+  hang,
+  hangPause,
+  makeLogin,
+  makeMessage,
+  openLog,
+  rejected,
+} from './scripted.ts';
+
+/** Of batches: a second's worth goes at once. */
+const roomy = { maxMessages: 1_000, maxBytes: 1_000 };
 
 describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
   test('sends what was settled again, in the order of the log, under the same ids', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     const ids = await appendLogins(opened.log, 5);
     await using running = run(opened.log, destination);
     await running.settled();
-    destination.sent.length = 0;
+    destination.sends.length = 0;
 
     const { id } = await opened.log.startReplay(makeReplayRequest());
     const replay = await running.ended(id);
 
-    assert.deepEqual(destination.sent.flat(), ids);
+    assert.deepEqual(destination.messageIds, ids);
     assert.partialDeepStrictEqual(replay, { state: 'done', delivered: 5, filtered: 0, dead: 0 });
     await assertBooks(opened.log, { segment: { pending: 0, delivered: 5 } });
   });
 
   test('adds its suffix to every id where the messages are to count as new, and only then', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 2);
     await using running = run(opened.log, destination);
     await running.settled();
@@ -59,7 +66,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
     await running.ended(same.id);
 
     assert.notEqual(first.idSuffix, second.idSuffix);
-    assert.deepEqual(destination.sent.flat(), [
+    assert.deepEqual(destination.messageIds, [
       ...['1', '2'],
       ...['1', '2'].map((id) => `${id}${first.idSuffix}`),
       ...['1', '2'].map((id) => `${id}${second.idSuffix}`),
@@ -69,7 +76,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('maps afresh: a dead record is delivered once its mapping was mended', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 3);
     let isMended = false;
     const settled: Settled[] = [];
@@ -89,7 +96,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
     const replay = await running.ended(id);
 
     assert.partialDeepStrictEqual(replay, { delivered: 1, dead: 0 });
-    assert.deepEqual(destination.sent.flat(), ['1', '3', '2']);
+    assert.deepEqual(destination.messageIds, ['1', '3', '2']);
     assert.deepEqual(
       settled.map(({ isReplay, records }) => [isReplay, records.length]),
       [
@@ -102,17 +109,17 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('keeps to its rate, a second’s worth at a time', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     const paused: { ms: number; sent: number }[] = [];
     await appendLogins(opened.log, 25);
     await using running = run(opened.log, destination, {
       pause: (ms) => {
-        paused.push({ ms, sent: destination.sent.flat().length });
+        paused.push({ ms, sent: destination.messageIds.length });
         return Promise.resolve();
       },
     });
     await running.settled();
-    destination.sent.length = 0;
+    destination.sends.length = 0;
     paused.length = 0;
 
     const { id } = await opened.log.startReplay(makeReplayRequest({ perSecond: 10 }));
@@ -130,7 +137,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('of less than one record a second waits after each', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     const paused: number[] = [];
     await appendLogins(opened.log, 2);
     await using running = run(opened.log, destination, {
@@ -149,35 +156,34 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('does not hold up what is new while it waits for its rate', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 3);
     await using running = run(opened.log, destination, { pause: hangPause });
     await running.settled();
     const { id } = await opened.log.startReplay(makeReplayRequest({ perSecond: 1 }));
-    await until('the replay has begun', () => destination.sent.length === 2);
+    await until('the replay has begun', () => destination.sends.length === 2);
 
     await opened.log.append(makeLogin('new'));
-    await until('what is new has arrived', () => destination.sent.flat().includes('new'));
+    await until('what is new has arrived', () => destination.messageIds.includes('new'));
 
-    assert.deepEqual(destination.sent.flat(), ['1', '2', '3', '1', 'new']);
+    assert.deepEqual(destination.messageIds, ['1', '2', '3', '1', 'new']);
     assert.partialDeepStrictEqual(await replayOf(opened.log, id), { state: 'running', delivered: 1 });
   });
 
   test('shares the destination with what is new, batch by batch', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
-    destination.limits.maxMessages = 1;
+    const destination = new ScriptedDestination('segment', { ...roomy, maxMessages: 1 });
     await appendLogins(opened.log, 20);
     await using running = run(opened.log, destination);
     await running.settled();
-    destination.sent.length = 0;
+    destination.sends.length = 0;
     const gate = Promise.withResolvers<undefined>();
     destination.answer = async (batch) => {
       await gate.promise;
       return batch.map(() => accepted);
     };
     const { id } = await opened.log.startReplay(makeReplayRequest());
-    await until('the replay has begun', () => destination.sent.length === 1);
+    await until('the replay has begun', () => destination.sends.length === 1);
 
     await opened.log.append(makeLogin('new'));
     // The loop of what is new has asked for its turn by then, or does soon.
@@ -186,13 +192,13 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
     await running.ended(id);
     await running.settled();
 
-    const place = destination.sent.flat().indexOf('new');
+    const place = destination.messageIds.indexOf('new');
     assert.ok(place > 0 && place < 5, `what is new came as number ${place}`);
   });
 
   test('that a destination which is down holds up is shown as its fault, and goes on by itself', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     const ids = await appendLogins(opened.log, 3);
     await using running = run(opened.log, destination, { pause: () => Promise.resolve() });
     await running.settled();
@@ -212,13 +218,13 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
     assert.partialDeepStrictEqual(during, ['blocked', 'Mend it', { state: 'running', delivered: 0 }]);
     assert.deepEqual([running.delivery.state, running.delivery.fault], ['running', undefined]);
-    assert.deepEqual(destination.sent.at(-1), ids);
+    assert.deepEqual(destination.sends.at(-1)?.messageIds, ids);
     await assertBooks(opened.log, { segment: { pending: 0, delivered: 3 } });
   });
 
   test('that is held up is not hidden by new records of which nothing is sent', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 1);
     await using running = run(opened.log, destination, { pause: hangPause });
     await running.settled();
@@ -237,7 +243,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('goes on where it was when the delivery begins again, to its end and no further', async () => {
     await using opened = await openLog();
-    const before = new ScriptedDestination();
+    const before = new ScriptedDestination('segment', roomy);
     const ids = await appendLogins(opened.log, 6);
     let replay: Replay;
     {
@@ -251,7 +257,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
     }
     await opened.reopen();
     await opened.log.append(makeLogin('new'));
-    const after = new ScriptedDestination();
+    const after = new ScriptedDestination('segment', roomy);
 
     await using running = run(opened.log, after, { pause: () => Promise.resolve() });
     const ended = await running.ended(replay.id);
@@ -259,7 +265,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
     assert.partialDeepStrictEqual(ended, { state: 'done', delivered: 6 });
     assert.deepEqual(
-      after.sent.flat().filter((id) => id !== 'new'),
+      after.messageIds.filter((id) => id !== 'new'),
       ids.slice(2).map((id) => `${id}${replay.idSuffix}`),
     );
     await assertBooks(opened.log, { segment: { pending: 0, delivered: 7, filtered: 0, dead: 0 } });
@@ -267,31 +273,34 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('under way when the bridge is killed is sent again from its last settlement', async () => {
     await using opened = await openLog();
-    const before = new ScriptedDestination();
+    const before = new ScriptedDestination('segment', roomy);
     const ids = await appendLogins(opened.log, 4);
     await using runningBefore = run(opened.log, before);
     await runningBefore.settled();
     before.answer = hang;
     const { id } = await opened.log.startReplay(makeReplayRequest());
-    await until('its batch is under way', () => before.sent.length === 2);
+    await until('its batch is under way', () => before.sends.length === 2);
     await runningBefore.delivery.stop(0);
     await opened.crash();
-    const after = new ScriptedDestination();
+    const after = new ScriptedDestination('segment', roomy);
 
     await using running = run(opened.log, after);
     await running.ended(id);
 
-    assert.deepEqual(after.sent, [ids]);
+    assert.deepEqual(
+      after.sends.map(({ messageIds }) => messageIds),
+      [ids],
+    );
     await assertBooks(opened.log, { segment: { pending: 0, delivered: 4, filtered: 0, dead: 0 } });
   });
 
   test('is one of two that run one after the other, each at its own rate', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 4);
     await using running = run(opened.log, destination, { pause: () => Promise.resolve() });
     await running.settled();
-    destination.sent.length = 0;
+    destination.sends.length = 0;
 
     const [first, second] = await Promise.all([
       opened.log.startReplay(makeReplayRequest({ asNew: true, perSecond: 1 })),
@@ -300,9 +309,9 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
     await Promise.all([running.ended(first.id), running.ended(second.id)]);
 
     const sentBy = ({ idSuffix }: Replay) =>
-      destination.sent
-        .filter((batch) => batch.every((id) => id.endsWith(idSuffix)))
-        .map(({ length }) => length);
+      destination.sends
+        .filter(({ messageIds }) => messageIds.every((id) => id.endsWith(idSuffix)))
+        .map(({ messageIds }) => messageIds.length);
     assert.deepEqual(
       [sentBy(first), sentBy(second)],
       [
@@ -315,7 +324,7 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
 
   test('that is stopped settles nothing more, and the next one begins', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 3);
     const gates = [Promise.withResolvers<undefined>()];
     await using running = run(opened.log, destination, {
@@ -334,14 +343,43 @@ describe('a replay', { concurrency: 4, timeout: 30_000 }, () => {
     await running.ended(next.id);
 
     assert.partialDeepStrictEqual(await replayOf(opened.log, stopped.id), { state: 'stopped', delivered: 1 });
-    assert.deepEqual(destination.sent.flat(), ['1', '2', '3', '1', '3']);
+    assert.deepEqual(destination.messageIds, ['1', '2', '3', '1', '3']);
+  });
+
+  test('that is stopped while its batch is under way tells of no settlement, since there is none', async () => {
+    await using opened = await openLog();
+    const destination = new ScriptedDestination('segment', roomy);
+    await appendLogins(opened.log, 2);
+    const settled: Settled[] = [];
+    await using running = run(opened.log, destination, { onSettled: (told) => settled.push(told) });
+    await running.settled();
+    const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>();
+    destination.answer = async (batch) => {
+      await answered;
+      return batch.map(() => rejected);
+    };
+
+    const stopped = await opened.log.startReplay(makeReplayRequest());
+    await until('its batch is under way', () => destination.sends.length === 2);
+    await opened.log.stopReplay(stopped.id);
+    answer(undefined);
+    const next = await opened.log.startReplay(makeReplayRequest({ filter: { eventId: eventId('2') } }));
+    await running.ended(next.id);
+
+    assert.deepEqual(
+      settled.map(({ isReplay, records }) => [isReplay, records.map(({ id }) => id)]),
+      [
+        [false, ['1', '2']],
+        [true, ['2']],
+      ],
+    );
   });
 });
 
 describe('the attempts of a record', { concurrency: 4, timeout: 30_000 }, () => {
   test('reach its journey: the failures alike as one, then the success', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     const faults = [down('503'), down('503'), new BlockedError('401', { hint: 'Mend it' })];
     destination.answer = (batch) => {
       const fault = faults.shift();
@@ -370,7 +408,7 @@ describe('the attempts of a record', { concurrency: 4, timeout: 30_000 }, () => 
 
   test('of a batch that was halved tell what came of it, and the bad one has its dead letter', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     let requests = 0;
     destination.answer = (batch) =>
       sendInHalves(batch, (part) => {
@@ -405,7 +443,7 @@ describe('the attempts of a record', { concurrency: 4, timeout: 30_000 }, () => 
 
   test('of a replay stand behind those before', async () => {
     await using opened = await openLog();
-    const destination = new ScriptedDestination();
+    const destination = new ScriptedDestination('segment', roomy);
     await appendLogins(opened.log, 2);
     await using running = run(opened.log, destination);
     await running.settled();
@@ -420,78 +458,6 @@ describe('the attempts of a record', { concurrency: 4, timeout: 30_000 }, () => 
     );
   });
 });
-
-type Script = (
-  batch: readonly string[],
-  signal: AbortSignal,
-) => readonly Answer[] | Promise<readonly Answer[]>;
-
-/** Never answers; gives up when it is told to. */
-async function hang(_batch: readonly string[], signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort');
-  throw new RetryableError('It was abandoned', { hint: 'Wait', cause: signal.reason });
-}
-
-/** A pause that only a stop ends. */
-const hangPause: Pause = async (_milliseconds, signal) => {
-  if (!signal.aborted) await once(signal, 'abort');
-};
-
-function down(message: string): RetryableError {
-  return new RetryableError(message, { hint: 'Start it' });
-}
-
-/** Takes everything, unless its script says otherwise. A message stands for its id. */
-class ScriptedDestination implements Destination<string> {
-  readonly name = 'segment';
-  readonly limits = { maxMessages: 1_000, maxBytes: 1_000 };
-  /** Every attempt, in order. */
-  readonly sent: (readonly string[])[] = [];
-  answer: Script = (batch) => batch.map(() => accepted);
-
-  open(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  encode({ messageId }: { messageId: string }) {
-    return { payload: messageId, bytes: 1 };
-  }
-
-  async send(batch: readonly string[], signal: AbortSignal): Promise<readonly Answer[]> {
-    this.sent.push(batch);
-    return this.answer(batch, signal);
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function makeMessage(id: string) {
-  return {
-    type: 'track',
-    messageId: id as MessageId,
-    userId: 'u',
-    event: 'login',
-    context: {},
-    properties: {},
-  } as const;
-}
-
-/** An event that becomes one message of its own id. */
-function makeLogin(id: string) {
-  return makeEvent({ id: eventId(id), type: 'login', body: JSON.stringify({ id, type: 'login' }) });
-}
-
-async function appendLogins(log: EventLog, count: number): Promise<readonly string[]> {
-  const ids = Array.from({ length: count }, (_, index) => String(index + 1));
-  await appendAll(log, ids.map(makeLogin));
-  return ids;
-}
-
-function openLog(): Promise<OpenedLog> {
-  return OpenedLog.open((directory) => SqliteLog.open(directory));
-}
 
 /** A delivery that has been started, and is stopped at the end of its scope. */
 function run(

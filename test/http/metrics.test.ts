@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Settled } from '../../src/delivery/delivery.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import type { Metrics, MetricsSources } from '../../src/http/metrics.ts';
 import { LogUnavailableError } from '../../src/log/log.ts';
@@ -9,9 +10,9 @@ import { discardReasons } from '../../src/segment/discard-reasons.ts';
 test('dead letters are counted by destination and reason', async () => {
   const metrics = makeMetrics();
 
-  metrics.countDeadLetters('segment', [{ reason: 'message_too_large' }, { reason: 'map_failed' }]);
-  metrics.countDeadLetters('segment', [{ reason: 'message_too_large' }]);
-  metrics.countDeadLetters('warehouse', [{ reason: 'warehouse_refused' }]);
+  metrics.countSettled('segment', dead('message_too_large', 'map_failed'));
+  metrics.countSettled('segment', { ...dead('message_too_large'), isReplay: true });
+  metrics.countSettled('warehouse', dead('warehouse_refused'));
 
   assert.deepEqual(await deadLettersOf(metrics), {
     'segment message_too_large': 2,
@@ -37,7 +38,7 @@ for (const [reason, countedAs] of cases) {
   test(`a dead letter of the reason "${reason}" is counted as ${countedAs}`, async () => {
     const metrics = makeMetrics();
 
-    metrics.countDeadLetters('segment', [{ reason }]);
+    metrics.countSettled('segment', dead(reason));
 
     assert.deepEqual(await deadLettersOf(metrics), { [`segment ${countedAs}`]: 1 });
   });
@@ -147,6 +148,17 @@ function running(consumer: string): Replay {
 
 function record(position: string, receivedAt: number): LogRecord {
   return { position: position as Position, receivedAt } as LogRecord;
+}
+
+/** One record, with a dead letter for each reason. */
+function dead(...reasons: readonly string[]): Settled {
+  const position = '1' as Position;
+  const deadLetters = reasons.map((reason) => ({ messageId: '', reason, detail: '', message: '' }));
+  return {
+    records: [record(position, Date.now())],
+    settlements: [{ position, outcome: 'dead', deadLetters }],
+    isReplay: false,
+  };
 }
 
 /** By destination and reason. */

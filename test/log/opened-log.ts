@@ -129,7 +129,7 @@ export function startConsumer(log: EventLog, limits: Partial<ConsumeLimits> = {}
 }
 
 export async function settle(
-  handedOut: Pick<ConsumedRecords, 'records' | 'commit'>,
+  handedOut: Pick<ConsumedRecords | ReplayedRecords, 'records' | 'commit'>,
   outcomes: readonly SettledOutcome[] = handedOut.records.map(() => 'delivered'),
   attempts: readonly Attempt[] = [],
 ): Promise<void> {

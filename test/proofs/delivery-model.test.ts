@@ -286,7 +286,7 @@ function refuseToWait(): never {
 
 /** The log for one life: when that is over, nothing comes back from it. */
 function untilOver(log: EventLog, life: Life): EventLog {
-  async function* handOuts<HandOut extends { commit: (...args: never[]) => Promise<void> }>(
+  async function* handOuts<HandOut extends { commit: (...args: never[]) => Promise<unknown> }>(
     from: AsyncIterable<HandOut>,
   ) {
     const iterator = from[Symbol.asyncIterator]();

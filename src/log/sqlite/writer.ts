@@ -182,8 +182,7 @@ function runOperation(
       settle(connection, operation);
       return undefined;
     case 'resettle':
-      resettle(connection, operation);
-      return undefined;
+      return resettle(connection, operation) ? 1 : 0;
     case 'discard':
       return discard(connection, operation);
     case 'prune':
@@ -222,15 +221,15 @@ function settle(
     throw new Error(`Consumer ${consumer} is not at ${from}: its records were settled already`);
 }
 
-/** Does nothing for a replay that was stopped meanwhile, nor for a record that was removed. */
+/** Does nothing for a record that was removed, nor for a replay that was stopped meanwhile: that is false. */
 function resettle(
   { statements }: Connection,
   { consumer, replay, to, settlements, attempts, settledAt }: ResettleOperation,
-): void {
+): boolean {
   const now: Sums = { delivered: 0, filtered: 0, dead: 0 };
   for (const { outcome } of settlements) now[outcome]++;
   const { changes } = statements.advanceReplay.run(to, now.delivered, now.filtered, now.dead, replay);
-  if (changes === 0) return;
+  if (changes === 0) return false;
   const moved: Sums = { delivered: 0, filtered: 0, dead: 0 };
   const resettled: Settlement[] = [];
   for (const settlement of settlements) {
@@ -246,6 +245,7 @@ function resettle(
   }
   statements.move.run(moved.delivered, moved.filtered, moved.dead, consumer);
   keepAttempts(statements, consumer, attempts, resettled);
+  return true;
 }
 
 function keepDeadLetters(
