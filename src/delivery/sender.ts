@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { BlockedError, RetryableError } from '../destinations/destination.ts';
+import { BlockedError, RetryableError, UnknownHostError } from '../destinations/destination.ts';
 import type { Answer, Destination } from '../destinations/destination.ts';
 import { LogUnavailableError } from '../log/log.ts';
 import type { Attempt } from '../log/log.ts';
@@ -42,6 +42,8 @@ export interface SenderOptions {
   readonly onAttempt?: ((attempt: AttemptMeasures) => void) | undefined;
   readonly random?: (() => number) | undefined;
   readonly pause?: Pause | undefined;
+  /** Milliseconds from any moment on. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** Resolves after this time, or when the signal aborts. */
@@ -63,6 +65,8 @@ export interface SentBatch {
 const attemptsPerLine = 60;
 /** A blocked destination is tried now and then: what blocks it may be mended elsewhere, such as a right in a database. */
 const blockedRetryMs = 30_000;
+/** A host name that is unknown for this long is a wrong one; DNS servers are restarted in less. */
+const unknownHostMs = 5 * 60_000;
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -73,6 +77,8 @@ export class Sender {
   readonly #failed = Promise.withResolvers<undefined>();
   /** Whether the batch whose turn it is has failed and not been taken yet. */
   #isHeldUp = false;
+  /** As `now` counts; undefined where the last attempt failed otherwise, or not at all. */
+  #unknownHostSince: number | undefined;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -107,6 +113,7 @@ export class Sender {
           const answer = `accepted ${accepted}, rejected ${answered.length - accepted}`;
           attempts.push({ ...about, count: 1, startedAt, endedAt: Date.now(), succeeded: true, answer });
           this.#isHeldUp = false;
+          this.#unknownHostSince = undefined;
           return answered;
         } catch (error) {
           if (error instanceof RetryableError) {
@@ -136,11 +143,9 @@ export class Sender {
         if (stopping.aborted) return undefined;
         const attempts = (this.#fault?.attempts ?? 0) + 1;
         const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined;
-        const waitMs =
-          error instanceof BlockedError
-            ? blockedRetryMs
-            : backoffMs(attempts, { retryAfterMs, random: random() });
-        this.#fails(error, attempts, waitMs);
+        const isBlocked = this.#isBlocking(error);
+        const waitMs = isBlocked ? blockedRetryMs : backoffMs(attempts, { retryAfterMs, random: random() });
+        this.#fails(error, { attempts, waitMs, isBlocked });
         await pause(waitMs, stopping);
         if (isAborted(stopping)) return undefined;
       }
@@ -158,16 +163,31 @@ export class Sender {
     }
     this.#state = 'running';
     this.#fault = undefined;
+    this.#unknownHostSince = undefined;
   }
 
   stop(): void {
     this.#state = 'stopped';
   }
 
-  #fails(error: RetryableError | LogUnavailableError, attempts: number, waitMs: number): void {
-    const isNew =
-      this.#state === 'blocked' ? !(error instanceof BlockedError) : error instanceof BlockedError;
-    this.#state = error instanceof BlockedError ? 'blocked' : 'retrying';
+  /** Whether somebody must mend a setting. */
+  #isBlocking(error: RetryableError | LogUnavailableError): boolean {
+    if (!(error instanceof UnknownHostError)) {
+      // What the log says tells nothing of the destination.
+      if (error instanceof RetryableError) this.#unknownHostSince = undefined;
+      return error instanceof BlockedError;
+    }
+    const { now = () => performance.now() } = this.#options;
+    this.#unknownHostSince ??= now();
+    return now() - this.#unknownHostSince >= unknownHostMs;
+  }
+
+  #fails(
+    error: RetryableError | LogUnavailableError,
+    { attempts, waitMs, isBlocked }: { attempts: number; waitMs: number; isBlocked: boolean },
+  ): void {
+    const isNew = isBlocked !== (this.#state === 'blocked');
+    this.#state = isBlocked ? 'blocked' : 'retrying';
     this.#fault = {
       message: error.message,
       hint: error.hint,
@@ -184,9 +204,7 @@ export class Sender {
         reason: error.message,
         cause: causeOf(error),
       },
-      error instanceof BlockedError
-        ? 'Delivery is blocked until a setting is mended'
-        : 'Delivery failed and will be tried again',
+      isBlocked ? 'Delivery is blocked until a setting is mended' : 'Delivery failed and will be tried again',
     );
   }
 

@@ -85,6 +85,17 @@ export class BlockedError extends RetryableError {
   }
 }
 
+/**
+ * The host name is unknown: for a moment that may be DNS being down, and for long it is a wrong setting. The sender
+ * (delivery/sender.ts) tells the two apart.
+ */
+export class UnknownHostError extends RetryableError {
+  constructor(message: string, options: { hint: string; cause?: unknown }) {
+    super(message, options);
+    this.name = 'UnknownHostError';
+  }
+}
+
 /** A batch was refused for what it holds, and nobody said for which message. See `sendInHalves`. */
 export class BatchRefusedError extends Error {
   readonly reason: string;

@@ -5,7 +5,13 @@ import type { Message } from '../segment/message.ts';
 import { RateLimit } from '../segment/rate-limit.ts';
 import { TrackingApi } from '../segment/tracking-api.ts';
 import type { TrackingApiAnswer } from '../segment/tracking-api.ts';
-import { BatchRefusedError, BlockedError, RetryableError, sendInHalves } from './destination.ts';
+import {
+  BatchRefusedError,
+  BlockedError,
+  RetryableError,
+  sendInHalves,
+  UnknownHostError,
+} from './destination.ts';
 import type { Answer, BatchLimits, Destination, EncodedMessage, Rejection } from './destination.ts';
 
 export interface SegmentOptions {
@@ -17,12 +23,7 @@ export interface SegmentOptions {
   readonly userAgent: string;
   /** Messages at most; no limit where it is 0. */
   readonly perSecond: number;
-  /** Milliseconds from any moment on: for how long its host name has been unknown. */
-  readonly now?: () => number;
 }
-
-/** DNS servers are restarted in less. */
-const unknownHostMs = 5 * 60_000;
 
 /** A payload is the message's JSON text. */
 export class SegmentDestination implements Destination<string> {
@@ -32,13 +33,10 @@ export class SegmentDestination implements Destination<string> {
   /** Since the bridge was started. */
   #hasAccepted = false;
   readonly #rate: RateLimit;
-  readonly #now: () => number;
-  #unknownHostSince: number | undefined;
 
   constructor(options: SegmentOptions) {
     this.name = options.name;
     this.#rate = new RateLimit(options.perSecond);
-    this.#now = options.now ?? (() => performance.now());
     this.#api = new TrackingApi(options);
   }
 
@@ -73,24 +71,18 @@ export class SegmentDestination implements Destination<string> {
     const answer = await this.#api.sendBatch(part, signal).catch((cause: unknown) => {
       throw this.#unreachable(cause);
     });
-    this.#unknownHostSince = undefined;
     if (answer.kind === 'accepted') this.#hasAccepted = true;
     return answer;
   }
 
-  /** A name that is unknown for long is a wrong one; for a moment it may be DNS that is down. */
   #unreachable(cause: unknown): RetryableError {
     const message = `Segment (${this.#api.host}) could not be reached`;
     if ((cause as { code?: unknown }).code === 'ENOTFOUND') {
-      const now = this.#now();
-      this.#unknownHostSince ??= now;
-      if (now - this.#unknownHostSince >= unknownHostMs) {
-        return new BlockedError(`${message}: the host name is unknown`, {
-          hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
-          cause,
-        });
-      }
-    } else this.#unknownHostSince = undefined;
+      return new UnknownHostError(`${message}: the host name is unknown`, {
+        hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
+        cause,
+      });
+    }
     return new RetryableError(message, {
       hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
       cause,

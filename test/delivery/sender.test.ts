@@ -1,21 +1,24 @@
 // One destination, whoever sends to it. The waits between attempts are the test's own, so that a fault of hours takes none.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { PlannedBatch } from '../../src/delivery/plan.ts';
 import { Sender } from '../../src/delivery/sender.ts';
 import type { AttemptMeasures, Pause } from '../../src/delivery/sender.ts';
-import { accepted, BlockedError, RetryableError } from '../../src/destinations/destination.ts';
-import type { Answer, Destination } from '../../src/destinations/destination.ts';
+import {
+  accepted,
+  BlockedError,
+  RetryableError,
+  UnknownHostError,
+} from '../../src/destinations/destination.ts';
+import type { Destination } from '../../src/destinations/destination.ts';
 import { LogUnavailableError } from '../../src/log/log.ts';
 import type { Position } from '../../src/log/log.ts';
-import type { Message, MessageId } from '../../src/segment/message.ts';
 import { until } from '../support/until.ts';
-
-const rejected: Answer = { kind: 'rejected', reason: 'bad_value', detail: 'Its table says no' };
+import { blocked, down, failing, hang, hangPause, makeMessage, rejected } from './scripted.ts';
+import type { Script } from './scripted.ts';
 
 describe('batches of two loops', { timeout: 20_000 }, () => {
   test('are sent one at a time, in the order of asking', async () => {
@@ -193,6 +196,46 @@ describe('the state of a destination', { timeout: 20_000 }, () => {
     assert.deepEqual(rig.pauses, [500, 30_000, 30_000, 4_000]);
   });
 
+  test('is blocked where its host name is unknown for five minutes, and retrying before: that may be DNS', async () => {
+    const rig = makeRig();
+    const minutes = [0, 1, 4.99, 5, 60];
+    const states: string[] = [];
+    rig.answer = (batch) => {
+      if (rig.now > 0) states.push(rig.sender.state);
+      const next = minutes.shift();
+      if (next === undefined) return batch.map(() => accepted);
+      rig.now = 1_000 + next * 60_000;
+      throw unknownHost();
+    };
+
+    await rig.sender.send(batchOf(['a']));
+
+    assert.deepEqual(states, ['retrying', 'retrying', 'retrying', 'blocked', 'blocked']);
+    assert.deepEqual(rig.pauses, [500, 1_000, 2_000, 30_000, 30_000]);
+  });
+
+  const interruptions: [name: string, fault: () => Error | undefined][] = [
+    ['another fault', () => down('503')],
+    ['a success', () => undefined],
+  ];
+  for (const [name, interruption] of interruptions) {
+    test(`counts how long its host name has been unknown from the last time that there was ${name}`, async () => {
+      const rig = makeRig();
+      const faults = [unknownHost, interruption, unknownHost];
+      rig.answer = (batch) => {
+        rig.now += 4 * 60_000;
+        const fault = faults.shift()?.();
+        if (fault) throw fault;
+        return batch.map(() => accepted);
+      };
+
+      await rig.sender.send(batchOf(['a']));
+      await rig.sender.send(batchOf(['b']));
+
+      assert.ok(!rig.linesAbove('info').some(([, line]) => String(line).includes('blocked')));
+    });
+  }
+
   test('tells since when it fails and how often, through all kinds of faults', async () => {
     const rig = makeRig();
     const faults = [down('503'), blocked('401'), down('429')];
@@ -366,37 +409,10 @@ describe('the log lines about a fault', { timeout: 20_000 }, () => {
   });
 });
 
-type Script = (
-  batch: readonly string[],
-  signal: AbortSignal,
-) => readonly Answer[] | Promise<readonly Answer[]>;
 type Line = Readonly<Record<string, unknown>> & { readonly level: number; readonly msg: string };
 
-/** Never answers; gives up when it is told to. */
-async function hang(_batch: readonly string[], signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort');
-  throw new RetryableError('It was abandoned', { hint: 'Wait', cause: signal.reason });
-}
-
-/** A pause that only a stop ends. */
-async function hangPause(_milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
-}
-
-function failing(times: number): Script {
-  let left = times;
-  return (batch) => {
-    if (left-- > 0) throw down('It is down');
-    return batch.map(() => accepted);
-  };
-}
-
-function down(message: string): RetryableError {
-  return new RetryableError(message, { hint: 'Start it' });
-}
-
-function blocked(message: string): BlockedError {
-  return new BlockedError(message, { hint: 'Mend it' });
+function unknownHost(): UnknownHostError {
+  return new UnknownHostError('It could not be reached', { hint: 'Mend its name' });
 }
 
 /** One message of each record, from this position on; a message stands for its id. */
@@ -410,10 +426,6 @@ function batchOf(ids: readonly string[], from = 1): PlannedBatch<string> {
   }));
 }
 
-function makeMessage(id: string): Message {
-  return { type: 'track', messageId: id as MessageId, userId: 'u', event: 'e', context: {}, properties: {} };
-}
-
 /** A sender whose destination does what the script says, and whose pauses take no time. */
 function makeRig() {
   const stopping = new AbortController();
@@ -423,6 +435,7 @@ function makeRig() {
     pause: (() => Promise.resolve()) as Pause,
     /** What was sent, attempt by attempt. */
     sent: [] as string[],
+    now: 0,
     pauses: [] as number[],
     measures: [] as AttemptMeasures[],
     lines: [] as Line[],
@@ -459,6 +472,7 @@ function makeRig() {
     abandoning: abandoning.signal,
     onAttempt: (measures) => rig.measures.push(measures),
     random: () => 0,
+    now: () => rig.now,
     pause: (milliseconds, signal) => {
       rig.pauses.push(milliseconds);
       return rig.pause(milliseconds, signal);

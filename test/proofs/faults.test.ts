@@ -127,8 +127,8 @@ const cases: readonly Case[] = [
       return () => rmSync(dnsIsGone);
     },
     state: 'retrying',
-    message: /could not be reached/,
-    hint: /network, DNS and any proxy/,
+    message: /could not be reached: the host name is unknown/,
+    hint: /^Mend SEGMENT_ENDPOINT, or DNS on this machine/,
     cause: /ENOTFOUND/,
     attempts: 3,
   },

@@ -1,6 +1,6 @@
 // What PostgreSQL's and the network's error codes mean for a batch: not for this batch, ever; or later, and what to mend.
 
-import { BatchRefusedError, BlockedError, RetryableError } from '../destination.ts';
+import { BatchRefusedError, BlockedError, RetryableError, UnknownHostError } from '../destination.ts';
 
 /** SQLSTATE or errno → what an operator can do. (PostgreSQL's documents, appendix "Error Codes".) */
 const hints: Readonly<Record<string, string>> = {
@@ -16,6 +16,7 @@ const hints: Readonly<Record<string, string>> = {
   '57P03': 'The server is starting or stopping',
   ECONNREFUSED: 'No server answers there: start it, or mend host and port in WAREHOUSE_URL',
   ENOTFOUND: 'The host name is unknown: mend WAREHOUSE_URL, or DNS',
+  EAI_AGAIN: 'DNS does not answer: mend it on this machine; a container may have lost its network',
   ETIMEDOUT: 'The server does not answer: check the network and its firewall',
 };
 
@@ -41,11 +42,16 @@ export function loadError(error: unknown): BatchRefusedError | RetryableError {
 export function unavailable(error: unknown): RetryableError {
   if (error instanceof RetryableError) return error;
   const code = codeOf(error);
-  const Kind = blocking.has(code) ? BlockedError : RetryableError;
+  const Kind = kindOf(code);
   return new Kind(`The warehouse could not be written${code === '' ? '' : ` (${code})`}`, {
     hint: hints[code] ?? 'See the cause in the log lines; events are kept and loaded later',
     cause: error,
   });
+}
+
+function kindOf(code: string) {
+  if (blocking.has(code)) return BlockedError;
+  return code === 'ENOTFOUND' ? UnknownHostError : RetryableError;
 }
 
 /** Another session was making the same table or schema at the same moment: it is there at the next attempt. */
