@@ -224,10 +224,15 @@ withFilterOptions(deadLetters.command('retry'))
   );
 withFilterOptions(deadLetters.command('discard'))
   .description('make their records filtered ones: nobody needs them any more')
+  .option('--all', 'all of the destination, where nothing else chooses')
   .addOption(of().makeOptionMandatory())
   .requiredOption('--because <reason>', 'why; it is kept with them')
   .addOption(url())
   .addOption(json())
+  .addHelpText(
+    'after',
+    "\nExample:\n  $ fusionauth-segment dead-letters discard --of segment --type 'test.*' --because 'a test of ours'",
+  )
   .action(async ({ of: destination, ...options }: Omit<DiscardOptions, 'destination'> & { of: string }) =>
     (await import('./commands/dead-letters.ts')).discardDeadLetters(
       { ...options, destination },

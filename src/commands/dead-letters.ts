@@ -1,12 +1,13 @@
 // `dead-letters`: messages that could not be delivered as they were: lists, shows, retries, discards.
 
 import type { Config } from '../config/config.ts';
+import { parseExactly } from '../exact-json.ts';
 import type { DeadLettersDocument } from '../http/records-api.ts';
 import { bridgeAddress, postToBridge, readFromBridge } from './bridge-api.ts';
-import { filterOf } from './record-filter.ts';
+import { chooses, filterOf } from './record-filter.ts';
 import type { FilterOptions } from './record-filter.ts';
 import { replay } from './replay.ts';
-import { CommandError, formatTable, isoTime, print, printJson } from './report.ts';
+import { CommandError, formatTable, isoTime, print, printJson, UsageError } from './report.ts';
 
 interface Common {
   readonly destination: string;
@@ -26,6 +27,8 @@ export interface RetryOptions extends Common, FilterOptions {
 
 export interface DiscardOptions extends Common, FilterOptions {
   readonly because: string;
+  /** All of the destination, where nothing else chooses. */
+  readonly all?: boolean;
 }
 
 /** Counts by reason, and the newest. */
@@ -54,14 +57,19 @@ export async function retryDeadLetters(options: RetryOptions, config: Config): P
   await replay({ ...options, outcome: 'dead' }, config);
 }
 
+/** It cannot be taken back, so nobody discards all by leaving out an option. Throws UsageError. */
 export async function discardDeadLetters(
-  { destination, because, url, json, ...filter }: DiscardOptions,
+  { destination, because, all = false, url, json, ...options }: DiscardOptions,
   config: Config,
 ): Promise<void> {
-  const answer = (await postToBridge(bridgeAddress(url, config), '/api/dead-letters/discard', {
-    destination,
-    filter: filterOf(filter),
-    because,
+  if (chooses(options) === all) {
+    throw new UsageError(all ? 'All of them, or those that an option chooses?' : 'Which dead letters?', {
+      hint: 'Choose by --event, --user, --type, --since, --until or --reason; or say --all',
+    });
+  }
+  const document = { destination, filter: filterOf(options), because };
+  const answer = (await postToBridge(bridgeAddress(url, config), '/api/dead-letters/discard', document, {
+    isSearch: true,
   })) as { discarded: number };
   if (json === true) printJson(answer);
   else print(`${answer.discarded} records of ${destination} are filtered now: ${because}`);
@@ -111,5 +119,5 @@ function describe({ counts, deadLetters }: DeadLettersDocument): string {
 }
 
 function parsed(message: string): unknown {
-  return message === '' ? null : (JSON.parse(message) as unknown);
+  return message === '' ? null : parseExactly(message);
 }

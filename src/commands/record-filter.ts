@@ -1,6 +1,8 @@
 // The options by which commands choose records: for `replay` and `dead-letters`.
 
 import type { Command } from 'commander';
+import { instant, instantForms } from '../http/instant.ts';
+import { UsageError } from './report.ts';
 
 export interface FilterOptions {
   readonly event?: string;
@@ -20,13 +22,13 @@ export function withFilterOptions(command: Command): Command {
     .option('--type <patterns...>', 'records of these types; * stands for anything')
     .option(
       '--since <time>',
-      'received at this time or later: 2026-01-31, 2026-01-31T12:00:00Z, or 2h, 3d ago',
+      'received at this time or later: 2026-01-31, 2026-01-31T12:00:00Z, or 30m, 2h, 3d ago',
     )
     .option('--until <time>', 'received before this time')
     .option('--reason <reason>', 'with a dead letter of this reason');
 }
 
-/** As the API takes it. */
+/** As the API takes it. Throws UsageError. */
 export function filterOf(
   { event, user, type, since, until, outcome, reason }: FilterOptions,
   now = Date.now(),
@@ -35,8 +37,8 @@ export function filterOf(
     eventId: event,
     userId: user,
     types: type,
-    from: since === undefined ? undefined : timeOf(since, now),
-    until: until === undefined ? undefined : timeOf(until, now),
+    from: since === undefined ? undefined : timeOf('--since', since, now),
+    until: until === undefined ? undefined : timeOf('--until', until, now),
     outcome,
     reason,
   };
@@ -44,8 +46,18 @@ export function filterOf(
 
 const units = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** A length of time before now in milliseconds since 1970; anything else as it is, for the API to judge. */
-function timeOf(text: string, now: number): number | string {
-  const [, count, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
-  return count === undefined ? text : now - Number(count) * units[unit as keyof typeof units];
+/** In milliseconds since 1970. */
+function timeOf(option: string, text: string, now: number): number {
+  const [, count, unit] = /^(\d{1,9})([mhd])$/.exec(text) ?? [];
+  if (count !== undefined) return now - Number(count) * units[unit as keyof typeof units];
+  const parsed = instant.safeParse(/^\d+$/.test(text) ? Number(text) : text);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`${option} must be a time, not "${text}"`, {
+    hint: `Give it as ${instantForms}; or as 30m, 2h or 3d ago`,
+  });
+}
+
+/** Whether it chooses anything at all; without it, all records are meant. */
+export function chooses(options: FilterOptions): boolean {
+  return Object.values(filterOf(options)).some((value) => value !== undefined);
 }

@@ -1,9 +1,10 @@
 // `replay`: sends settled records again; lists and stops what is being sent again.
 
 import type { Config } from '../config/config.ts';
+import type { ReplayAnswer } from '../http/records-api.ts';
 import type { Replay } from '../log/log.ts';
 import { bridgeAddress, postToBridge, readFromBridge } from './bridge-api.ts';
-import { filterOf } from './record-filter.ts';
+import { chooses, filterOf } from './record-filter.ts';
 import type { FilterOptions } from './record-filter.ts';
 import { formatTable, isoTime, print, printJson, UsageError } from './report.ts';
 
@@ -36,30 +37,27 @@ export async function replay(options: ReplayOptions, config: Config): Promise<vo
   if (destination === undefined) {
     throw new UsageError('To which destination?', { hint: 'Name it: --to segment' });
   }
-  const filter = filterOf(options);
-  if (Object.values(filter).every((value) => value === undefined)) {
+  if (!chooses(options)) {
     throw new UsageError('Which records?', {
       hint: "Choose by --event, --user, --type, --since, --until, --outcome or --reason; --type '*' for all",
     });
   }
-  const answer = (await postToBridge(bridge, '/api/replays', {
+  const request = {
     destination,
-    filter,
+    filter: filterOf(options),
     dryRun: dryRun === true,
     asNew: asNew === true,
     ...(rate === undefined ? {} : { perSecond: rate }),
-  })) as { records: number; replay?: Replay };
+  };
+  const answer = await postToBridge(bridge, '/api/replays', request, { isSearch: request.dryRun });
   if (json === true) printJson(answer);
-  else print(describe(answer, destination));
+  else print(describe(answer as ReplayAnswer, destination));
 }
 
-function describe(
-  { records, replay: started }: { records: number; replay?: Replay },
-  destination: string,
-): string {
-  if (started === undefined) return `${records} records would be sent to ${destination} again`;
-  const seconds = Math.ceil(records / started.perSecond);
-  return `Replay ${started.id} sends ${records} records to ${destination} again, in about ${seconds} s; see it by replay --list, stop it by replay --stop ${started.id}`;
+function describe(answer: ReplayAnswer, destination: string): string {
+  if ('records' in answer) return `${answer.records} records would be sent to ${destination} again`;
+  const { id, perSecond } = answer.replay;
+  return `Replay ${id} sends them to ${destination} again, ${perSecond} a second at most; see it by replay --list, stop it by replay --stop ${id}`;
 }
 
 function describeAll(replays: readonly Replay[]): string {

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { parseExactly } from '../exact-json.ts';
 import { entryOf } from '../fusionauth/catalogue.ts';
 import type { EventId } from '../fusionauth/event.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   ReplayId,
 } from '../log/log.ts';
 import type { DeliveryFault } from '../delivery/sender.ts';
+import { instant } from './instant.ts';
 import { parseBody, refuse } from './json-body.ts';
 
 /** What the API needs to know of a delivery. */
@@ -34,6 +36,12 @@ export interface RecordsApiOptions {
 }
 
 /** `GET /api/events`. */
+export interface EventsDocument {
+  readonly events: readonly EventSummary[];
+  /** By the clock of the events' `receivedAt`. */
+  readonly now: number;
+}
+
 export interface EventSummary extends RecordSummary {
   /** Whether the catalogue has its type. */
   readonly isKnown: boolean;
@@ -53,15 +61,15 @@ export interface DeadLettersDocument {
   readonly deadLetters: readonly KeptDeadLetter[];
 }
 
+/** `POST /api/replays`: a dry run only counts. */
+export type ReplayAnswer = { readonly records: number } | { readonly replay: Replay };
+
 const maxListed = 1_000;
 /** Records a second of a replay that says nothing else: beside live events, and far below what Segment allows. */
 const defaultPerSecond = 100;
 /** Slower than this a pause between two records would outlast a timer. */
 const minPerSecond = 0.01;
 
-const instant = z
-  .union([z.int(), z.iso.datetime({ offset: true }), z.iso.date()])
-  .transform((value) => (typeof value === 'number' ? value : Date.parse(value)));
 const filterSchema = z.strictObject({
   eventId: z.string().optional(),
   userId: z.string().min(1).max(200).optional(),
@@ -97,14 +105,17 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
   server.get<{ Querystring: Record<string, string | undefined> }>(
     '/api/events',
     guard,
-    async ({ query }): Promise<{ events: readonly EventSummary[] }> => {
+    async ({ query }): Promise<EventsDocument> => {
       const limit = limitOf(query['limit'], 50);
       const after = query['after'];
       const events =
         after === undefined
           ? await log.latest(limit, names)
           : await log.since(after as Position, limit, names);
-      return { events: events.map((event) => ({ ...event, isKnown: entryOf(event.type) !== undefined })) };
+      return {
+        events: events.map((event) => ({ ...event, isKnown: entryOf(event.type) !== undefined })),
+        now: Date.now(),
+      };
     },
   );
 
@@ -120,7 +131,7 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
       return [name, { ...consumer, ...current, rules: explain(record, name) }] as const;
     });
     return {
-      event: { ...record, body: JSON.parse(record.body) as unknown },
+      event: { ...record, body: parseExactly(record.body) },
       destinations: Object.fromEntries(destinations),
     } satisfies JourneyDocument;
   });
@@ -133,9 +144,10 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
       const eventId = query['eventId'] as EventId | undefined;
       if (destination !== undefined && !knows(destination, reply)) return reply;
       const chosen = destination === undefined ? names : [destination];
+      const filter = { eventId, reason };
       return {
-        counts: await log.countDeadLetters(chosen),
-        deadLetters: await log.deadLetters(chosen, { eventId, reason }, limitOf(limit, 50)),
+        counts: await log.countDeadLetters(chosen, filter),
+        deadLetters: await log.deadLetters(chosen, filter, limitOf(limit, 50)),
       } satisfies DeadLettersDocument;
     },
   );
@@ -150,14 +162,14 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
     return { replays: await log.replays() };
   });
 
-  server.post('/api/replays', guard, async (request, reply) => {
+  server.post('/api/replays', guard, async (request, reply): Promise<ReplayAnswer | FastifyReply> => {
     const body = parseBody(replaySchema, request, reply);
     if (body === undefined || !knows(body.destination, reply)) return reply;
     const { destination: consumer, asNew, perSecond, dryRun } = body;
     const filter = body.filter as RecordFilter;
-    const records = await log.countMatching(consumer, filter);
-    if (dryRun) return { records };
-    return { records, replay: await log.startReplay({ consumer, filter, asNew, perSecond }) };
+    // Counting takes its time in a large log, so it is done only for who asks for nothing else.
+    if (dryRun) return { records: await log.countMatching(consumer, filter) };
+    return { replay: await log.startReplay({ consumer, filter, asNew, perSecond }) };
   });
 
   server.post('/api/replays/stop', guard, async (request, reply) => {

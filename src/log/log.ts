@@ -253,7 +253,7 @@ export interface EventLog {
   ): Promise<readonly KeptDeadLetter[]>;
 
   /** The same, counted by consumer and reason. */
-  countDeadLetters(consumers: readonly string[]): Promise<readonly DeadLetterCount[]>;
+  countDeadLetters(consumers: readonly string[], filter: RecordFilter): Promise<readonly DeadLetterCount[]>;
 
   /**
    * Makes dead records that fit filtered ones, deliberately: their dead letters are kept with the reason, and need nobody

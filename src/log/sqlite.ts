@@ -219,8 +219,12 @@ export class SqliteLog implements EventLog {
       .deadLetters;
   }
 
-  async countDeadLetters(consumers: readonly string[]): Promise<readonly DeadLetterCount[]> {
-    return (await this.#query<'dead-letter-counts'>({ kind: 'dead-letter-counts', consumers })).counts;
+  async countDeadLetters(
+    consumers: readonly string[],
+    filter: RecordFilter,
+  ): Promise<readonly DeadLetterCount[]> {
+    return (await this.#query<'dead-letter-counts'>({ kind: 'dead-letter-counts', consumers, filter }))
+      .counts;
   }
 
   async discard(consumer: string, filter: RecordFilter, because: string): Promise<number> {

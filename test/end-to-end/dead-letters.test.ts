@@ -50,6 +50,7 @@ test('what a broken map refused is told by reason, retried once it is mended, an
     'discard',
     '--of',
     'segment',
+    '--all',
     '--because',
     'a test of ours',
     '--json',

@@ -25,6 +25,13 @@ export function settledCondition(filter: RecordFilter): Condition {
   return allOf(conditions);
 }
 
+/** Over `dead_letters d` joined with their `records r`. */
+export function deadLetterCondition(filter: RecordFilter): Condition {
+  const { reason } = filter;
+  const ofReason = reason === undefined ? [] : [{ sql: 'and d.reason = ?', values: [reason] }];
+  return allOf([...ofReason, recordCondition(filter)]);
+}
+
 /** Over `records r`: what the event itself says. */
 export function recordCondition({ eventId, userId, types, from, until }: RecordFilter): Condition {
   const conditions: Condition[] = [];

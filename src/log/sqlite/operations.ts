@@ -130,7 +130,11 @@ export type Query =
       readonly filter: RecordFilter;
       readonly count: number;
     }
-  | { readonly kind: 'dead-letter-counts'; readonly consumers: readonly string[] }
+  | {
+      readonly kind: 'dead-letter-counts';
+      readonly consumers: readonly string[];
+      readonly filter: RecordFilter;
+    }
   | { readonly kind: 'replays' }
   /** The oldest one of this consumer that runs. */
   | { readonly kind: 'next-replay'; readonly consumer: string }

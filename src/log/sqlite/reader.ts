@@ -15,7 +15,7 @@ import type {
   ReplayId,
 } from '../log.ts';
 import { maxStretch } from './attempts.ts';
-import { recordCondition, settledCondition } from './filter.ts';
+import { deadLetterCondition, recordCondition, settledCondition } from './filter.ts';
 import type { Query, QueryResult, RecordRow, StoredReplay } from './operations.ts';
 import { openForReading } from './schema.ts';
 import { serveRequests, workerOptions } from './worker-rpc.ts';
@@ -46,11 +46,6 @@ const statements = {
     `select * from attempts where consumer = :consumer and last between :position and :position + ${maxStretch}
        and first <= :position and (only is null or :position in (select value from json_each(only)))
      order by started_at, id`,
-  ),
-  deadLetterCounts: database.prepare(
-    `select reason, count(*) as dead_letters, count(distinct position) as records,
-            min(settled_at) as oldest_at, max(settled_at) as newest_at
-     from dead_letters where consumer = ? and discarded_because is null group by reason order by reason`,
   ),
   replays: database.prepare('select * from replays order by id desc'),
   nextReplay: database.prepare(
@@ -103,7 +98,10 @@ function answer(query: Query): QueryResult {
         deadLetters: readDeadLetters(query.consumers, query.filter, query.count),
       };
     case 'dead-letter-counts':
-      return { kind: 'dead-letter-counts', counts: query.consumers.flatMap(countDeadLetters) };
+      return {
+        kind: 'dead-letter-counts',
+        counts: query.consumers.flatMap((consumer) => countDeadLetters(consumer, query.filter)),
+      };
     case 'replays':
       return {
         kind: 'replays',
@@ -259,15 +257,15 @@ function readDeadLetters(
   count: number,
 ): readonly KeptDeadLetter[] {
   const found = consumers.flatMap((consumer) => {
-    const { sql, values } = recordCondition(filter);
+    const { sql, values } = deadLetterCondition(filter);
     const rows = database
       .prepare(
         `select d.message_id, d.reason, d.detail, d.message, d.settled_at, r.position, r.event_id, r.type, r.received_at
          from dead_letters d join records r on r.position = d.position
-         where d.consumer = ? and d.discarded_because is null ${filter.reason === undefined ? '' : 'and d.reason = ?'} ${sql}
+         where d.consumer = ? and d.discarded_because is null ${sql}
          order by d.settled_at desc, d.position desc, d.number desc limit ?`,
       )
-      .all(consumer, ...(filter.reason === undefined ? [] : [filter.reason]), ...values, count);
+      .all(consumer, ...values, count);
     return (rows as unknown as (DeadLetterRow & RecordRow & { settled_at: number })[]).map((row) => ({
       ...toDeadLetter(row),
       consumer,
@@ -281,8 +279,18 @@ function readDeadLetters(
   return found.sort((a, b) => b.settledAt - a.settledAt).slice(0, count);
 }
 
-function countDeadLetters(consumer: string): DeadLetterCount[] {
-  const rows = statements.deadLetterCounts.all(consumer) as unknown as {
+function countDeadLetters(consumer: string, filter: RecordFilter): DeadLetterCount[] {
+  const { sql, values } = deadLetterCondition(filter);
+  // Else the index of reasons has all that is counted.
+  const join = recordCondition(filter).sql === '' ? '' : 'join records r on r.position = d.position';
+  const rows = database
+    .prepare(
+      `select d.reason, count(*) as dead_letters, count(distinct d.position) as records,
+              min(d.settled_at) as oldest_at, max(d.settled_at) as newest_at
+       from dead_letters d ${join}
+       where d.consumer = ? and d.discarded_because is null ${sql} group by d.reason order by d.reason`,
+    )
+    .all(consumer, ...values) as unknown as {
     reason: string;
     dead_letters: number;
     records: number;

@@ -63,7 +63,7 @@ export function describeDeadLetters(open: OpenLog): void {
       [],
     );
 
-    const counts = await opened.log.countDeadLetters([consumer, otherConsumer]);
+    const counts = await opened.log.countDeadLetters([consumer, otherConsumer], {});
 
     assert.deepEqual(
       counts.map(({ consumer, reason, deadLetters, records }) => ({
@@ -78,6 +78,14 @@ export function describeDeadLetters(open: OpenLog): void {
       ],
     );
     assert.ok(counts.every(({ oldestAt, newestAt }) => oldestAt > 0 && oldestAt <= newestAt));
+    const chosen = await opened.log.countDeadLetters([consumer], {
+      reason: 'invalid',
+      eventId: handedOut.records[0]?.id,
+    });
+    assert.deepEqual(
+      chosen.map(({ reason, deadLetters, records }) => ({ reason, deadLetters, records })),
+      [{ reason: 'invalid', deadLetters: 2, records: 1 }],
+    );
   });
 
   test('what is discarded is filtered from then on, with the reason, and needs nobody any more', async () => {
@@ -97,7 +105,7 @@ export function describeDeadLetters(open: OpenLog): void {
       letters.map(({ eventId }) => eventId),
       ['3'],
     );
-    assert.equal((await opened.log.countDeadLetters([consumer]))[0]?.records, 1);
+    assert.equal((await opened.log.countDeadLetters([consumer], {}))[0]?.records, 1);
     const { discardedBecause, deadLetters } = await journeyAt(opened.log, '2');
     assert.equal(discardedBecause, 'a test user');
     assert.deepEqual(deadLetters, [makeDeadLetter({ messageId: 'm-2' })], 'it can still be read');
