@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { Config } from '../config/config.ts';
 import { warehouseOf } from '../config/destinations.ts';
 import { connectionUrl, readConnection } from '../destinations/warehouse/embedded/connection.ts';
+import { libpqVariables } from '../destinations/warehouse/libpq-variables.ts';
 import { CommandError, print } from './report.ts';
 
 interface RoleOption {
@@ -21,7 +22,7 @@ export async function openPsql(
   { args, ...options }: RoleOption & { args: readonly string[] },
   config: Config,
 ): Promise<void> {
-  const psql = spawn('psql', [warehouseUrl(options, config), ...args], { stdio: 'inherit' });
+  const psql = spawn('psql', args, { stdio: 'inherit', env: psqlEnvironment(warehouseUrl(options, config)) });
   try {
     const [status] = (await once(psql, 'exit')) as [number | null];
     process.exitCode = status ?? 1;
@@ -31,6 +32,11 @@ export async function openPsql(
       cause,
     });
   }
+}
+
+/** Not the URL among the arguments, where every user of the machine reads the password. */
+function psqlEnvironment(connectionString: string): NodeJS.ProcessEnv {
+  return { ...process.env, ...libpqVariables(connectionString) };
 }
 
 /** Of a server of your own, the connection string as it was set: its roles are yours. */

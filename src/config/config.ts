@@ -4,10 +4,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { findConnectionFault } from '../destinations/warehouse/client-options.ts';
+import { completeConnectionString } from '../destinations/warehouse/connection.ts';
 import { ConfigError } from './config-error.ts';
 import { destinationsOf } from './destinations.ts';
 import type { DestinationConfig } from './destinations.ts';
-import { settings } from './settings.ts';
+import { findSettingFault, settings } from './settings.ts';
 import type { Setting, SettingName, SettingValues } from './settings.ts';
 import type {
   ConfigFile,
@@ -82,7 +84,7 @@ export function loadConfig(environment: Environment, file?: ConfigFile): Config 
       readSetting(name, setting, environment, inFile[name as SettingName], faults),
     ]),
   ) as unknown as SettingValues;
-  const config = toConfig(values, file);
+  const config = toConfig(values, file, environment);
   if (!faults.some((fault) => /^(HOST|FUSIONAUTH_)/.test(fault))) faults.push(...refusalsToStart(config));
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
@@ -143,7 +145,7 @@ function readSetting(
   const parsed = setting.schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const shown = setting.isSecret === true ? '' : `="${value.replaceAll(/\s/g, ' ')}"`;
-  faults.push(`${source}${shown} is not allowed: it must be ${setting.allowed}`);
+  faults.push(`${source}${shown} is not allowed: it must be ${findSettingFault(setting, value)}`);
   return undefined;
 }
 
@@ -153,7 +155,7 @@ function readSecretFile(name: string, file: string): string {
   return name === 'FUSIONAUTH_WEBHOOK_SECRET' ? text : text.trim();
 }
 
-function toConfig(values: SettingValues, file: ConfigFile | undefined): Config {
+function toConfig(values: SettingValues, file: ConfigFile | undefined, environment: Environment): Config {
   const { destinations = {}, ...mapping } = file?.config ?? {};
   const { on, off } = destinationsOf(values, destinations);
   return {
@@ -161,7 +163,7 @@ function toConfig(values: SettingValues, file: ConfigFile | undefined): Config {
     port: values.PORT,
     // Resolved once: the folder stays the same one whatever a later part makes of it.
     dataDirectory: resolve(values.DATA_DIR),
-    destinations: on,
+    destinations: on.map((destination) => completeConnection(destination, environment)),
     destinationsOff: off,
     mapping,
     privacySalt: values.PRIVACY_SALT,
@@ -176,9 +178,27 @@ function toConfig(values: SettingValues, file: ConfigFile | undefined): Config {
   };
 }
 
+/** With what PG* variables say of a server of one's own; the embedded one is not theirs to name. */
+function completeConnection(destination: DestinationConfig, environment: Environment): DestinationConfig {
+  if (destination.kind !== 'external') return destination;
+  const { connectionString } = destination;
+  return { ...destination, connectionString: completeConnectionString(connectionString, environment) };
+}
+
 /** What is wrong with settings that are right by themselves. */
 function refusalsToStart(config: Config): string[] {
-  return [...refuseUnsigned(config), ...refuseSharedSchemas(config)];
+  return [...refuseUnsigned(config), ...refuseConnections(config), ...refuseSharedSchemas(config)];
+}
+
+/** A file that is not there, a PG* variable that makes no sense. */
+function refuseConnections({ destinations }: Config): string[] {
+  return destinations.flatMap((destination) => {
+    const fault =
+      destination.kind === 'external' ? findConnectionFault(destination.connectionString) : undefined;
+    return fault === undefined
+      ? []
+      : [`The destination ${destination.name} cannot be connected to: ${fault}`];
+  });
 }
 
 function refuseUnsigned(config: Config): string[] {

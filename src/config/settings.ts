@@ -2,6 +2,7 @@
 // errors and docs/configuration.md come from this table.
 
 import { z } from 'zod';
+import { ConnectionError, parseConnection } from '../destinations/warehouse/connection.ts';
 import { endpoints } from '../segment/tracking-api.ts';
 import type { Region } from '../segment/tracking-api.ts';
 
@@ -74,10 +75,12 @@ export const settings = {
     schema: wholeNumber(0, 1_000_000),
   },
   WAREHOUSE_URL: {
-    meaning: 'Connection string of a PostgreSQL server for the warehouse; `off` for no warehouse',
-    allowed: 'a postgresql:// URL, odd characters of user and password percent-encoded, or off',
+    meaning:
+      'Connection string of a PostgreSQL server for the warehouse (docs/warehouse.md, with the `PG*` variables that may add to it); `off` for no warehouse',
+    allowed:
+      'a postgresql:// URL, odd characters of user and password percent-encoded, or host=… dbname=…, or off',
     isSecret: true,
-    schema: text.refine((value) => value === 'off' || isPostgresUrl(value)),
+    schema: text.superRefine(refuseWrongConnection),
   },
   WAREHOUSE_SCHEMA: {
     meaning: 'Schema that the warehouse’s tables stand in',
@@ -155,10 +158,21 @@ export type SettingValue<Name extends SettingName> = (typeof settings)[Name] ext
 /** Values of all settings, under their variables' names. */
 export type SettingValues = { readonly [Name in SettingName]: SettingValue<Name> };
 
-/** An unencoded `/`, `?` or `#` in a password would end the host's part there, and the rest stand in the path. */
-function isPostgresUrl(value: string): boolean {
-  const url = /^postgres(ql)?:\/\/\S+$/.test(value) ? URL.parse(value) : null;
-  return url !== null && !/@/.test(`${url.pathname}${url.hash}`) && !/@.*@/.test(value);
+/** The end of "must be …" for a value that is not allowed; undefined for one that is. Quotes nothing of it. */
+export function findSettingFault({ schema, allowed }: Setting, value: string): string | undefined {
+  const { error } = schema.safeParse(value);
+  const custom = error?.issues.find((issue) => issue.code === 'custom' && issue.params?.['isHint'] === true);
+  return error && (custom ? `${allowed}: ${custom.message}` : allowed);
+}
+
+function refuseWrongConnection(value: string, context: z.RefinementCtx): void {
+  if (value === 'off') return;
+  try {
+    parseConnection(value);
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message, params: { isHint: true } });
+  }
 }
 
 /** In milliseconds; undefined for ever. */

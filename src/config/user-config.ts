@@ -16,7 +16,7 @@ import type { PrivacyPolicy } from '../mapping/privacy.ts';
 import { findPatternFault } from '../mapping/privacy-patterns.ts';
 import type { UserMap } from '../mapping/user-map.ts';
 import type { Region } from '../segment/tracking-api.ts';
-import { settings } from './settings.ts';
+import { findSettingFault, settings } from './settings.ts';
 import type { SettingName } from './settings.ts';
 
 /** The configuration file's default export. */
@@ -84,10 +84,13 @@ const destinationName = /^[a-z][a-z0-9_-]{0,23}$/;
 
 /** As its variable is allowed; `''` counts as not set, as it does there. */
 function asSetting(name: SettingName) {
-  const { schema, allowed } = settings[name];
+  const setting = settings[name];
   return z
-    .string(`must be ${allowed}`)
-    .refine((value) => value === '' || schema.safeParse(value).success, `must be ${allowed}`)
+    .string(`must be ${setting.allowed}`)
+    .superRefine((value, context) => {
+      const fault = value === '' ? undefined : findSettingFault(setting, value);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: `must be ${fault}` });
+    })
     .optional();
 }
 

@@ -361,7 +361,7 @@ describe('a fault is told at its path, and says what to do:', () => {
       'a postgres with the url of another database',
       { destinations: { acme: { type: 'postgres', url: 'mysql://user:hunter2@db' } } },
       ['destinations', 'acme', 'url'],
-      'must be a postgresql:// URL, odd characters of user and password percent-encoded, or off',
+      'must be a postgresql:// URL, odd characters of user and password percent-encoded, or host=… dbname=…, or off: it begins with neither postgresql:// nor a keyword such as host=',
     ],
     [
       'a schema in capitals',

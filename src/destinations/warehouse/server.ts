@@ -1,3 +1,5 @@
+import { parseConnection, placeOf } from './connection.ts';
+
 /** The PostgreSQL server that the warehouse is in: somebody's own, or the embedded one (embedded/server.ts). */
 export interface WarehouseServer {
   /** Where it is, for people; without a password. */
@@ -11,11 +13,10 @@ export interface WarehouseServer {
   stop(): Promise<void>;
 }
 
-/** A server that others run, at a connection string. */
+/** A server that others run, at a connection string. Throws ConnectionError. */
 export function externalServer(connectionString: string): WarehouseServer {
-  const url = URL.parse(connectionString);
   return {
-    place: `PostgreSQL at ${url?.host ?? ''}${url?.pathname ?? ''}`,
+    place: `PostgreSQL at ${placeOf(parseConnection(connectionString))}`,
     ensureRunning: () => Promise.resolve(connectionString),
     stop: () => Promise.resolve(),
   };
