@@ -8,6 +8,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import type { BridgeIdentity } from '../../bridge-id.ts';
+import { clientOptions } from './client-options.ts';
 import { columnTypeOf } from './columns.ts';
 import type { ColumnType } from './columns.ts';
 import { planLoad } from './load-plan.ts';
@@ -71,12 +72,12 @@ export class Loader {
     const socket = new Socket();
     try {
       const client = new pg.Client({
-        connectionString,
         stream: () => socket,
         connectionTimeoutMillis: connectTimeoutMs,
         query_timeout: queryTimeoutMs,
         keepAlive: true,
         application_name: 'fusionauth-segment',
+        ...(await clientOptions(connectionString, signal)),
       });
       // A connection that breaks while it is idle is met at the next load; without a listener it would end the process.
       client.on('error', () => undefined);
