@@ -75,10 +75,13 @@ const unknownAuthority = new Set([
 
 /** What no code tells, or one code for several things: by the words of pg, PostgreSQL and the providers' poolers. */
 const sayings: readonly (readonly [words: RegExp, kind: string])[] = [
-  [/Endpoint ID is not specified|SNI/, 'POOLER_UNKNOWN_ENDPOINT'],
+  [/Endpoint ID is not specified/, 'POOLER_UNKNOWN_ENDPOINT'],
   [/Tenant or user not found/, 'POOLER_UNKNOWN_TENANT'],
   [/valid client certificate|certificate authentication failed/, 'TLS_CLIENT_CERTIFICATE'],
-  [/pg_hba\.conf.*(no encryption|SSL off)|SSL (connection )?is required|SSL required/i, 'TLS_DEMANDED'],
+  [
+    /pg_hba\.conf.*(no encryption|SSL off)|SSL (connection )?is required|SSL required|connection is insecure/i,
+    'TLS_DEMANDED',
+  ],
   [/prepared statement .* (does not exist|already exists)/, '26000'],
   [/^(timeout expired|Query read timeout|Connection terminated due to connection timeout)/, 'SILENT'],
   [/^Connection terminated/, 'ECONNRESET'],
