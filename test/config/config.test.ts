@@ -175,14 +175,14 @@ describe('a wrong value is told in one line that names it and says what is allow
       test(`${name}=${JSON.stringify(value)}`, () => {
         const { allowed, ...setting } = settings[name];
 
-        const [fault, ...others] = faultsOf({ [name]: value });
+        const [fault = '', ...others] = faultsOf({ [name]: value });
 
         assert.deepEqual(others, []);
         const isSecret = 'isSecret' in setting;
         const sentence = `${name}${isSecret ? '' : `="${value}"`} is not allowed: it must be ${allowed}`;
         // Of a connection string it is said what is wrong with it, too.
-        assert.equal(fault?.slice(0, sentence.length), sentence);
-        assert.match(fault?.slice(sentence.length) ?? '', name === 'WAREHOUSE_URL' ? /^: \w/ : /^$/);
+        assert.equal(fault.slice(0, sentence.length), sentence);
+        assert.match(fault.slice(sentence.length), name === 'WAREHOUSE_URL' ? /^: \w/ : /^$/);
       });
     }
   }

@@ -19,6 +19,7 @@ export class WarehouseAt implements AsyncDisposable {
       name: 'warehouse',
       server: externalServer(connectionString),
       schema,
+      bridge: { id: 'this-bridge', host: 'here' },
       logger: pino({ level: 'silent' }),
     });
   }

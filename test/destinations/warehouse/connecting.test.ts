@@ -84,7 +84,9 @@ function passwordOf(user: string): string {
 /** Opens a warehouse there; whether by TLS, as the server sees it. */
 async function isEncrypted(url: string, at = server): Promise<boolean> {
   const name = `test ${Math.random()}`;
-  await using warehouse = new WarehouseAt(`${url}&application_name=${encodeURIComponent(name)}`);
+  // A schema of its own for each role: what one has made is not another's to write.
+  const schema = `of_${new URL(url).username}`;
+  await using warehouse = new WarehouseAt(`${url}&application_name=${encodeURIComponent(name)}`, schema);
   await warehouse.open();
   const [row] = await at.query(
     'select ssl from pg_stat_activity join pg_stat_ssl using (pid) where application_name = $1',
