@@ -9,6 +9,7 @@ import { bridgeUrl, isLoopback } from './config/config.ts';
 import type { Config } from './config/config.ts';
 import type { DestinationConfig, WarehouseConfig } from './config/destinations.ts';
 import { mappingOptionsOf, usesHash } from './config/mapping-options.ts';
+import { readMovedWarehouse } from './config/moved-warehouse.ts';
 import { readOrMakeSalt } from './config/privacy-salt.ts';
 import { describeVerification, requiresSignature } from './config/verification.ts';
 import { Delivery } from './delivery/delivery.ts';
@@ -17,6 +18,7 @@ import type { Destination } from './destinations/destination.ts';
 import { SegmentDestination } from './destinations/segment.ts';
 import { WarehouseDestination } from './destinations/warehouse.ts';
 import { EmbeddedServer } from './destinations/warehouse/embedded/server.ts';
+import { movableServer } from './destinations/warehouse/movable-server.ts';
 import { externalServer } from './destinations/warehouse/server.ts';
 import type { WarehouseServer } from './destinations/warehouse/server.ts';
 import { reviveEvent } from './fusionauth/event.ts';
@@ -218,7 +220,13 @@ function createWarehouseServer(
   logger: Logger,
 ): WarehouseServer {
   if (settings.kind === 'external') return externalServer(settings.connectionString);
-  return new EmbeddedServer({ dataDirectory, port: settings.port, schema: settings.schema, logger });
+  const embedded = new EmbeddedServer({
+    dataDirectory,
+    port: settings.port,
+    schema: settings.schema,
+    logger,
+  });
+  return movableServer(embedded, () => readMovedWarehouse(dataDirectory));
 }
 
 function createVerifier({ webhookSecrets, fusionAuthUrl }: Config, logger: Logger) {

@@ -259,6 +259,19 @@ warehouse
     (await import('./commands/warehouse.ts')).openPsql({ args, ...options }, await config()),
   );
 
+warehouse
+  .command('move')
+  .description('copy the embedded warehouse to another PostgreSQL and go on there, while the bridge runs')
+  .argument('<url>', 'connection string of the other server')
+  .option('--url <url>', 'of the running bridge, if it is another than this configuration’s')
+  .addHelpText(
+    'after',
+    '\nExample:\n  $ fusionauth-segment warehouse move postgresql://segment:secret@db.example.com/analytics',
+  )
+  .action(async (target: string, options: { url?: string }) =>
+    (await import('./commands/warehouse-move.ts')).moveWarehouse({ target, ...options }, await config()),
+  );
+
 function parseCount(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
   throw new CommanderError(

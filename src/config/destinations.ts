@@ -3,6 +3,7 @@
 import type { EventFilter } from '../mapping/filter.ts';
 import type { PrivacyPolicy } from '../mapping/privacy.ts';
 import { endpoints } from '../segment/tracking-api.ts';
+import { readMovedWarehouse } from './moved-warehouse.ts';
 import { settings } from './settings.ts';
 import type { SettingValues } from './settings.ts';
 import { destinationType } from './user-config.ts';
@@ -122,6 +123,8 @@ function warehouseNamed(
     : (own as UserPostgresDestination);
   if (url === 'off') return undefined;
   const common = { name, events, privacy, schema: schema || settings.WAREHOUSE_SCHEMA.default };
+  const moved = isMain && !url ? readMovedWarehouse(values.DATA_DIR) : undefined;
+  if (moved !== undefined) return { ...common, kind: 'external', connectionString: moved };
   if (!url && isMain) return { ...common, kind: 'embedded', port };
   return { ...common, kind: 'external', connectionString: url ?? '' };
 }

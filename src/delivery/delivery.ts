@@ -101,6 +101,23 @@ export class Delivery {
     await Promise.race([opened, failed]);
   }
 
+  /** Whether there is something to reopen. */
+  get isReopenable(): boolean {
+    return this.#options.destination.reopen !== undefined;
+  }
+
+  /**
+   * Closes the destination and opens it where it is by now, between two batches. Resolves when what it lacks there is on its
+   * way; the next batch comes after. Throws RetryableError: then the next batch opens it.
+   */
+  async reopen(): Promise<void> {
+    const { log, destination } = this.#options;
+    await this.#sender.inTurn(async () => {
+      await destination.reopen?.(this.#stopping.signal);
+      await reloadWhatIsMissing(log, destination, this.#logger);
+    });
+  }
+
   /** Finishes the batch in hand, for up to `graceMs`, settles it and closes the destination. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();

@@ -104,7 +104,7 @@ export class Sender {
     if (payloads.length === 0) return { answers: [], attempts: [] };
     const attempts: Attempt[] = [];
     const about = stretchOf(batch);
-    const answers = await this.#inTurn(() =>
+    const answers = await this.inTurn(() =>
       this.untilDone(async () => {
         const startedAt = Date.now();
         try {
@@ -222,7 +222,8 @@ export class Sender {
     }
   }
 
-  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** When what was asked for before is done. */
+  async inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#turn = promise;

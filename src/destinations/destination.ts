@@ -55,6 +55,12 @@ export interface Destination<Payload = unknown> {
    */
   send(batch: readonly Payload[], signal: AbortSignal): Promise<readonly Answer[]>;
 
+  /**
+   * Closes what it has open and opens it again, wherever it is by now; between two batches. Throws RetryableError.
+   * Undefined for a destination that has nothing open.
+   */
+  reopen?(signal: AbortSignal): Promise<void>;
+
   close(): Promise<void>;
 }
 

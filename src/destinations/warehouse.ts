@@ -57,6 +57,11 @@ export class WarehouseDestination implements Destination<Loadable> {
     this.#heartbeat ??= setInterval(() => void this.#beat(), heartbeatMs).unref();
   }
 
+  async reopen(signal: AbortSignal): Promise<void> {
+    await this.#closeLoader();
+    await this.#openLoader(signal);
+  }
+
   encode(message: Message, receivedAt: number): EncodedMessage<Loadable> {
     const rows = rowsOf(message, receivedAt);
     return { payload: { rows, receivedAt }, bytes: rows.reduce((sum, row) => sum + bytesOf(row), 0) };

@@ -18,6 +18,7 @@ import type {
   ReplayId,
 } from '../log/log.ts';
 import type { DeliveryFault } from '../delivery/sender.ts';
+import { RetryableError } from '../destinations/destination.ts';
 import { instant } from './instant.ts';
 import { parseBody, refuse } from './json-body.ts';
 
@@ -25,6 +26,8 @@ import { parseBody, refuse } from './json-body.ts';
 export interface DeliveryView {
   readonly name: string;
   readonly fault: DeliveryFault | undefined;
+  readonly isReopenable: boolean;
+  reopen(): Promise<void>;
 }
 
 export interface RecordsApiOptions {
@@ -91,6 +94,7 @@ const discardSchema = z.strictObject({
   filter: filterSchema.default({}),
   because: z.string().trim().min(1).max(500),
 });
+const reopenSchema = z.strictObject({ destination: z.string() });
 const stopSchema = z.strictObject({ id: z.int().positive() });
 
 export function registerRecordsApi(server: FastifyInstance, options: RecordsApiOptions): void {
@@ -156,6 +160,26 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
     const body = parseBody(discardSchema, request, reply);
     if (body === undefined || !knows(body.destination, reply)) return reply;
     return { discarded: await log.discard(body.destination, body.filter as RecordFilter, body.because) };
+  });
+
+  server.post('/api/destinations/reopen', guard, async (request, reply) => {
+    const body = parseBody(reopenSchema, request, reply);
+    if (body === undefined || !knows(body.destination, reply)) return reply;
+    const delivery = deliveries.find(({ name }) => name === body.destination);
+    if (delivery?.isReopenable !== true) {
+      return refuse(
+        reply,
+        400,
+        `The destination "${body.destination}" has nothing open: only a warehouse has`,
+      );
+    }
+    try {
+      await delivery.reopen();
+      return { reopened: true };
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      return refuse(reply, 503, `${error.message}. ${error.hint}`);
+    }
   });
 
   server.get('/api/replays', guard, async (): Promise<{ replays: readonly Replay[] }> => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
+import { RetryableError } from '../../src/destinations/destination.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import type { DeliveryView } from '../../src/http/records-api.ts';
 import { createServer } from '../../src/http/server.ts';
@@ -410,6 +411,22 @@ describe('POST /api/replays', { timeout: 30_000 }, () => {
   }
 });
 
+test('POST /api/destinations/reopen tells why a destination cannot be, and whether there is one', async () => {
+  await using api = await openApi();
+
+  const [down, whole, unknown] = await Promise.all(
+    ['warehouse', 'segment', 'attic'].map((destination) =>
+      api.post('/api/destinations/reopen', { destination }),
+    ),
+  );
+
+  assert.deepEqual(
+    [down?.status, down?.body],
+    [503, { code: 'UNAVAILABLE', message: 'It is down. Start it' }],
+  );
+  assert.deepEqual([whole?.status, unknown?.status], [400, 404]);
+});
+
 describe('POST /api/replays/stop', { timeout: 30_000 }, () => {
   test('stops one that runs, once', async () => {
     await using api = await openApi();
@@ -550,9 +567,10 @@ async function openApi({ adminToken: token }: { adminToken?: string } = {}) {
   const opened = await OpenedLog.open((directory) => SqliteLog.open(directory));
   const { log } = opened;
   const fault = { message: 'It is down', hint: 'Start it', attempts: 3, since: startMs };
+  const down = new RetryableError(fault.message, { hint: fault.hint });
   const deliveries: readonly DeliveryView[] = [
-    { name: 'segment', fault: undefined },
-    { name: 'warehouse', fault },
+    { name: 'segment', fault: undefined, isReopenable: false, reopen: () => Promise.resolve() },
+    { name: 'warehouse', fault, isReopenable: true, reopen: () => Promise.reject(down) },
   ];
   const status = () =>
     Promise.resolve({ received: 0, rejected: 0, duplicates: 0, stored: 0, destinations: {} });

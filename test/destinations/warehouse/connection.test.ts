@@ -191,20 +191,23 @@ describe('a connection string', () => {
 
   test('with any password as it is, is understood rightly or refused', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...Array.from('ab1@:/?#%&=,[] ')), maxLength: 12 }), (text) => {
-        const password = `x${text}`;
-        let connection: Connection;
-        try {
-          connection = parseConnection(`postgres://u:${password}@h:1/d`);
-        } catch (error) {
-          assert.ok(error instanceof ConnectionError, String(error));
-          return;
-        }
-        assert.deepEqual(connection.hosts, [{ host: 'h', port: 1 }]);
-        // What looks percent-encoded is.
-        assert.equal(connection.password, decodeURIComponent(password));
-        assert.equal(connection.database, 'd');
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...Array.from('ab1@:/?#%&=,[] ')), maxLength: 12 }),
+        (text) => {
+          const password = `x${text}`;
+          let connection: Connection;
+          try {
+            connection = parseConnection(`postgres://u:${password}@h:1/d`);
+          } catch (error) {
+            assert.ok(error instanceof ConnectionError, String(error));
+            return;
+          }
+          assert.deepEqual(connection.hosts, [{ host: 'h', port: 1 }]);
+          // What looks percent-encoded is.
+          assert.equal(connection.password, decodeURIComponent(password));
+          assert.equal(connection.database, 'd');
+        },
+      ),
       { numRuns: 2_000 },
     );
   });
