@@ -23,7 +23,7 @@ export function parseBody<Schema extends z.ZodType>(
   return undefined;
 }
 
-const codes = { 400: 'REQUEST_INVALID', 404: 'NOT_FOUND', 503: 'UNAVAILABLE' } as const;
+const codes = { 400: 'REQUEST_INVALID', 404: 'NOT_FOUND', 503: 'DESTINATION_UNAVAILABLE' } as const;
 
 export function refuse(reply: FastifyReply, status: keyof typeof codes, message: string): FastifyReply {
   return reply.code(status).send({ code: codes[status], message });

@@ -422,7 +422,7 @@ test('POST /api/destinations/reopen tells why a destination cannot be, and wheth
 
   assert.deepEqual(
     [down?.status, down?.body],
-    [503, { code: 'UNAVAILABLE', message: 'It is down. Start it' }],
+    [503, { code: 'DESTINATION_UNAVAILABLE', message: 'It is down. Start it' }],
   );
   assert.deepEqual([whole?.status, unknown?.status], [400, 404]);
 });

@@ -52,6 +52,8 @@ const hints: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID:
     'The server’s certificate is for another host: write the host in WAREHOUSE_URL as the certificate names it, or sslmode=verify-ca with sslrootcert',
   TLS_FAILED: 'TLS with the server failed: see the cause, and compare the TLS versions that both sides allow',
+  POOLER_WITHOUT_SERVER:
+    'The pooler cannot reach the server behind it, or has no connection free: see the pooler’s log',
   POOLER_UNKNOWN_TENANT:
     'The pooler knows no such project: the user is written postgres.<project> there; copy the connection string from the provider’s page',
   POOLER_UNKNOWN_ENDPOINT:
@@ -81,6 +83,13 @@ const sayings: readonly (readonly [words: RegExp, kind: string])[] = [
   [
     /pg_hba\.conf.*(no encryption|SSL off)|SSL (connection )?is required|SSL required|connection is insecure/i,
     'TLS_DEMANDED',
+  ],
+  // PgBouncer has one code for all that it refuses.
+  [/(SASL|password) authentication failed|no such user/i, '28P01'],
+  [/database .* does not exist/, '3D000'],
+  [
+    /server login has been failing|server_login_retry|pgbouncer cannot connect|query_wait_timeout/,
+    'POOLER_WITHOUT_SERVER',
   ],
   [/prepared statement .* (does not exist|already exists)/, '26000'],
   [/^(timeout expired|Query read timeout|Connection terminated due to connection timeout)/, 'SILENT'],
