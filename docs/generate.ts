@@ -5,12 +5,14 @@ import { settings } from '../src/config/settings.ts';
 import type { Setting } from '../src/config/settings.ts';
 import { eventsPage } from './events-page.ts';
 import { metricsPage } from './metrics-page.ts';
+import { warehousePage } from './warehouse-views.ts';
 
 /** Each page's text, by its path from the project's root. */
 export const pages: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/events.md': eventsPage,
   'docs/metrics.md': metricsPage,
+  'docs/warehouse.md': warehousePage,
 };
 
 function configurationPage(): string {

@@ -15,7 +15,7 @@ export interface CommentOptions {
 
 /**
  * The statement that comments on tables and columns that are there after and were not before; none where there is nothing
- * to say. Best run in the transaction that makes them, where their locks are held anyway.
+ * to say. It may be run at any time and again (upkeep.ts does).
  */
 export function planComments({ schema, before, after }: CommentOptions): readonly Statement[] {
   const values: string[] = [];

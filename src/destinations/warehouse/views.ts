@@ -34,8 +34,9 @@ const readings = recordReadings();
 const markPattern = '%[fusionauth-segment view ________]';
 
 /**
- * The statements that make each view or bring it up to date, one for each; they may be run at any time and again, in
- * the transaction of a load or in one of their own. Where the user lacks the right to make views they do nothing.
+ * The statements that make each view or bring it up to date, one for each; they may be run at any time and again. Not in
+ * the transaction of a load: a client that reads a view would hold it up (upkeep.ts runs each by itself). Where the user
+ * lacks the right to make views they do nothing.
  */
 export function planViews({ schema, tables }: ViewOptions): readonly Statement[] {
   const reader = createReader(schema, (table) => tables.get(table));
