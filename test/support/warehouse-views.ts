@@ -30,6 +30,7 @@ export class ViewedSchema {
       name: 'warehouse',
       server: externalServer(this.#warehouse.url),
       schema: this.name,
+      bridge: { id: 'this-bridge', host: 'here' },
       logger: pino({ level: 'silent' }),
     });
     const signal = new AbortController().signal;

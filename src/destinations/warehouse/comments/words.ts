@@ -1,8 +1,13 @@
 // The words for tables and columns that are not one field of one event. Short: DBeaver shows them in a line.
 
+import { stateTable, userTimesTable } from '../rows.ts';
+
 type Words = Readonly<Record<string, string>>;
 
 export const tables: Words = {
+  [stateTable]: 'The bridge’s own: which bridge loads this schema, and how far it has come.',
+  [userTimesTable]:
+    'The bridge’s own: when each column of a row of users was said, so that the newest counts.',
   aliases: 'Segment’s alias calls: a row for each time that an id took the place of another.',
   discards:
     'Values that fitted no column, each with its row’s id, table and column. The rest of the row arrived.',
@@ -100,6 +105,7 @@ export const columnsByTable: Readonly<Record<string, Words>> = {
     event: 'The table that has the event’s own values',
     event_text: 'The event’s name',
   },
+  [userTimesTable]: { id: 'FusionAuth’s id of the user', times: 'When, and which columns were said then' },
   users: {
     id: 'FusionAuth’s id of the user: user_id in all other tables',
     received_at: 'When the bridge took the last webhook that told of the user',
