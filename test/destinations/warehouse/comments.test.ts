@@ -98,7 +98,7 @@ describe('in a database', () => {
     const tables = new Map(await schema.tables());
     tables.set('users', new Map([['id', 'text']]));
     tables.set('mine', new Map([['id', 'text']]));
-    await schema.query('drop table $.user_login_success');
+    await schema.query('drop table $.user_login_success cascade');
     await schema.query('create view $.user_login_success as select 1 as id');
     await schema.query('create table $.mine (id text)');
 

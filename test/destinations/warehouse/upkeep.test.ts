@@ -102,7 +102,7 @@ test('a table that somebody holds gets its comments later', async () => {
   const schema = await newSchema();
   await using session = await Session.open();
   await using client = await Session.open();
-  await schema.load(login);
+  await schema.query('create table $.tracks (id text primary key, event_text text)');
   await client.query(`begin; lock table ${schema.name}.tracks in share mode`);
   const tables = await schema.tables();
   const upkeep = new Upkeep(schema.name);

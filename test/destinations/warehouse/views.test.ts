@@ -683,7 +683,6 @@ describe('what is not ours', () => {
 
   test('where the user may not make views, nothing is made and nothing fails', async () => {
     const schema = await newSchema();
-    await schema.load(mapped(history.slice(0, 1), 'fusionauth'));
     await schema.query('revoke create on schema $ from current_user');
 
     await schema.makeViews();
