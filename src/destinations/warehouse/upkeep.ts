@@ -22,6 +22,8 @@ export class Upkeep {
   readonly #schema: string;
   /** What views and comments were planned for; undefined where nothing was yet. */
   #plannedFor: SourceTables | undefined;
+  /** All views' statements as they were planned then. Of most, nothing changes when a table comes. */
+  #planned: ReadonlySet<string> = new Set();
   /** What is still to be run. */
   #views: readonly Statement[] = [];
   #comments: readonly Statement[] = [];
@@ -57,8 +59,11 @@ export class Upkeep {
     const comments = planComments({ schema, before: before ?? new Map(), after: tables });
     if (views.length + comments.length === 0) return false;
 
-    // All views, so they take the place of those that are still to be made.
-    if (views.length > 0) this.#views = views;
+    if (views.length > 0) {
+      const isUnfinished = (text: string) => this.#views.some((view) => view.text === text);
+      this.#views = views.filter(({ text }) => !this.#planned.has(text) || isUnfinished(text));
+      this.#planned = new Set(views.map(({ text }) => text));
+    }
     this.#comments = [...this.#comments, ...comments];
     // A copy: the loader's own may change under its hands.
     this.#plannedFor = new Map(Array.from(tables, ([table, columns]) => [table, new Map(columns)]));
@@ -88,9 +93,7 @@ async function runEach(
 
 async function runAlone(connection: Connection, { text }: Statement): Promise<void> {
   try {
-    await connection.query(`begin; set local lock_timeout = ${lockTimeoutMs}`);
-    await connection.query(text);
-    await connection.query('commit');
+    await connection.query(`begin; set local lock_timeout = ${lockTimeoutMs}; ${text}; commit`);
   } catch (error) {
     await connection.query('rollback').catch(() => undefined);
     throw error;
