@@ -78,6 +78,7 @@ export class WarehouseDestination implements Destination<Loadable> {
         this.#discardedValues += discards;
         if (discards > 0)
           this.#logger.warn({ values: discards }, 'Values fitted no column and stand in the table discards');
+        await this.#keepUp(loader, signal);
       } catch (error) {
         // Where the server has gone, the next attempt asks for it anew: it may come back elsewhere.
         if (!(error instanceof BatchRefusedError)) await this.#closeLoader();
@@ -101,7 +102,17 @@ export class WarehouseDestination implements Destination<Loadable> {
     const connectionString = await server.ensureRunning(signal);
     this.#loader = await Loader.open({ connectionString, schema, bridge }, signal);
     this.#discardedValues = this.#loader.state.discarded;
+    await this.#keepUp(this.#loader, signal);
     return this.#loader;
+  }
+
+  async #keepUp(loader: Loader, signal: AbortSignal): Promise<void> {
+    const error = await loader.keepUp(signal);
+    if (error !== undefined)
+      this.#logger.debug(
+        { err: error },
+        'Views or comments could not be brought up to date; tried again in a minute',
+      );
   }
 
   async #closeLoader(): Promise<void> {

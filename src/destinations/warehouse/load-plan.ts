@@ -9,6 +9,7 @@ import { discardsTable, usersTable } from './rows.ts';
 import type { Row } from './rows.ts';
 import { newPerson, say, userTimesStatement } from './user-times.ts';
 import type { ColumnTimes, Person } from './user-times.ts';
+import { dropViews } from './views.ts';
 
 /** The tables of the schema and their columns, as far as the loader knows them. */
 export type Tables = ReadonlyMap<string, ReadonlyMap<string, ColumnType>>;
@@ -178,6 +179,8 @@ export function planLoad(
     const statements: string[] = [];
     if (isNew) {
       columns.set('id', 'text');
+      // An event's table goes before a view of ours that has its name.
+      statements.push(...dropViews(schema, [table]).map(({ text }) => text));
       statements.push(`create table if not exists ${name} (${tableDefinition(added)})`);
     } else if (added.size > 0) {
       const clauses = Array.from(

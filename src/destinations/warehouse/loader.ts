@@ -18,6 +18,7 @@ import { stateTable, usersTable, userTimesTable } from './rows.ts';
 import type { Row } from './rows.ts';
 import { claimSchema, createStateStatement, noteDiscards, noteLoad, releaseSchema } from './state.ts';
 import type { WarehouseState } from './state.ts';
+import { Upkeep } from './upkeep.ts';
 import { createUserTimesStatement, readUserTimes } from './user-times.ts';
 
 const connectTimeoutMs = 10_000;
@@ -46,6 +47,7 @@ export class Loader {
   readonly #options: LoaderOptions;
   readonly #client: pg.Client;
   readonly #socket: Socket;
+  readonly #upkeep: Upkeep;
   #tables: Tables;
   #isBroken = false;
 
@@ -62,6 +64,7 @@ export class Loader {
     this.#options = options;
     this.#client = client;
     this.#socket = socket;
+    this.#upkeep = new Upkeep(options.schema);
     this.#tables = tables;
     client.once('end', () => (this.#isBroken = true));
   }
@@ -110,6 +113,15 @@ export class Loader {
     } catch (error) {
       throw loadError(error);
     }
+  }
+
+  /**
+   * Brings views and comments up to what has been loaded; between loads, on their connection. Quick where nothing has
+   * come. Never rejects; resolves to the first error where something is to be tried again.
+   */
+  async keepUp(signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted) return undefined;
+    return abortable(this.#socket, signal, () => this.#upkeep.run(this.#client, this.#tables, Date.now()));
   }
 
   /** Tells others that this bridge is there, and finds out whether its connection is. Throws RetryableError. */
@@ -211,10 +223,12 @@ async function makeSchema(client: pg.Client, schema: string): Promise<void> {
     await client.query(`${createStateStatement(schema)}; ${createUserTimesStatement(schema)}`);
 }
 
-/** The tables of the schema with the types of their columns. */
+/** The tables of the schema with the types of their columns; no views, of which nobody loads anything into. */
 async function readTables(client: pg.Client, schema: string): Promise<Tables> {
   const { rows } = await client.query<{ table_name: string; column_name: string; data_type: string }>(
-    `select table_name, column_name, data_type from information_schema.columns where table_schema = $1`,
+    `select table_name, column_name, data_type
+     from information_schema.columns join information_schema.tables using (table_schema, table_name)
+     where table_schema = $1 and table_type <> 'VIEW'`,
     [schema],
   );
   const tables = new Map<string, Map<string, ColumnType>>();

@@ -561,7 +561,7 @@ describe('a table that changes', () => {
   });
 
   const intrusions: [what: string, sql: (schema: string) => string][] = [
-    ['whose table is dropped', (schema) => `drop table ${schema}.signed_in`],
+    ['whose table is dropped', (schema) => `drop table ${schema}.signed_in cascade`],
     ['whose column is dropped', (schema) => `alter table ${schema}.signed_in drop column method`],
     ['whose column is renamed', (schema) => `alter table ${schema}.signed_in rename method to former`],
     [
@@ -773,7 +773,7 @@ describe('contents that are hostile to PostgreSQL arrive', () => {
 
     assert.deepEqual(answers, [accepted, accepted]);
     const tables = await warehouse.query(
-      `select table_name from information_schema.tables where table_schema = $1 and table_name like 'registration%'`,
+      `select table_name from information_schema.tables where table_schema = $1 and table_name like 'registrationregistration%'`,
       [bridge.schema],
     );
     assert.equal(tables.length, 2);
