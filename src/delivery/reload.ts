@@ -3,11 +3,11 @@
 
 import type { Logger } from 'pino';
 import type { Destination } from '../destinations/destination.ts';
-import type { EventLog, RecordFilter } from '../log/log.ts';
+import type { EventLog, RecordFilter, Replay } from '../log/log.ts';
 
 /** Events are received in nearly the order in which they stand in the log. */
 const marginMs = 60_000;
-/** Faster than any destination: its own speed is the limit. */
+/** Faster than any destination, whose own speed is the limit; and than any replay that somebody may ask for. */
 const perSecond = 1_000_000;
 
 /**
@@ -23,13 +23,9 @@ export async function reloadWhatIsMissing(
   const deliveredThrough = await log.deliveredThrough(name);
   if (deliveredThrough === undefined || deliveredThrough <= loadedThrough) return;
   const filter: RecordFilter = { from: Math.max(loadedThrough - marginMs, 0), outcome: 'delivered' };
-  const isUnderWay = (await log.replays()).some(
-    (replay) =>
-      replay.consumer === name &&
-      replay.state === 'running' &&
-      (replay.filter.from ?? 0) <= (filter.from ?? 0),
-  );
-  if (isUnderWay) return;
+  // One that an earlier start began may have sent a part of it elsewhere.
+  for (const replay of await log.replays())
+    if (isUnfinishedReload(replay, name)) await log.stopReplay(replay.id);
   const { id } = await log.startReplay({ consumer: name, filter, asNew: false, perSecond });
   logger.warn(
     {
@@ -39,4 +35,8 @@ export async function reloadWhatIsMissing(
     },
     'The destination lacks events that it was given before: they are sent again from the log',
   );
+}
+
+function isUnfinishedReload(replay: Replay, consumer: string): boolean {
+  return replay.consumer === consumer && replay.state === 'running' && replay.perSecond === perSecond;
 }

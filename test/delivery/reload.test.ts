@@ -12,6 +12,7 @@ import {
   eventId,
   idsIn,
   makeEvent,
+  makeReplayRequest,
   OpenedLog,
   settle,
   startConsumer,
@@ -64,15 +65,23 @@ for (const [what, loadedThrough, sentAgain] of cases) {
   });
 }
 
-test('what is being sent again already is not begun a second time', async () => {
+test('what an earlier start has begun is begun anew: the destination may be another one by now', async () => {
   await using opened = await openDelivered();
+  const asked = await opened.log.startReplay(makeReplayRequest());
 
-  await reloadWhatIsMissing(opened.log, destinationWith(0), logger);
+  await reloadWhatIsMissing(opened.log, destinationWith(began + 35 * minute), logger);
   await opened.reopen();
   await reloadWhatIsMissing(opened.log, destinationWith(0), logger);
-  await reloadWhatIsMissing(opened.log, destinationWith(began + 35 * minute), logger);
 
-  assert.equal((await opened.log.replays()).length, 1);
+  const replays = await opened.log.replays();
+  assert.deepEqual(
+    replays.map(({ id, state, filter }) => [id === asked.id ? 'asked for' : filter.from, state]),
+    [
+      [0, 'running'],
+      [began + 34 * minute, 'stopped'],
+      ['asked for', 'running'],
+    ],
+  );
 });
 
 test('a log that has delivered nothing has nothing to send again', async () => {
