@@ -7,7 +7,7 @@
 // where earlier ones do not. A sector is written whole or not at all, and a write that ends within one does not harm the
 // rest of it, as SQLite supposes (its "powersafe overwrite"). What lies between the bytes that lasted is zeros.
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** Which of the changes that nothing made certain have lasted. `random`: from 0 to 1, asked for each of them. */
@@ -106,7 +106,7 @@ export class Disk {
     for (const name of readdirSync(this.#folder)) {
       rmSync(join(this.#folder, name), { recursive: true, force: true });
     }
-    writeNames(this.#folder, this.#root, chance);
+    writeNames(this.#folder, this.#root, chance, new Map());
   }
 
   #read(path: string): Node {
@@ -144,6 +144,9 @@ export class Disk {
         });
         return;
       }
+      case 'l':
+        this.#add(path, inode, fileOf(node));
+        return;
       case 'w':
         fileOf(node).changes.uncertain.push({ kind: 'write', offset: Number(offset), data });
         return;
@@ -196,16 +199,21 @@ function fileOf(node: Node | undefined): FileNode {
   return node;
 }
 
-function writeNames(path: string, folder: FolderNode, chance: Chance): void {
+/** `written`: where each file is by now; a second name of it is a link. */
+function writeNames(path: string, folder: FolderNode, chance: Chance, written: Map<FileNode, string>): void {
   const { certain, uncertain } = folder.changes;
   const lasting = uncertain.filter(() => chance.random() < chance.share);
   for (const [name, node] of namesAfter(folder, [...certain, ...lasting])) {
     const place = join(path, name);
-    if (node.kind === 'file') writeFileSync(place, contentOf(node, chance), { mode: 0o600 });
-    else {
+    if (node.kind === 'folder') {
       mkdirSync(place, { mode: 0o700 });
-      writeNames(place, node, chance);
+      writeNames(place, node, chance, written);
+      continue;
     }
+    const otherName = written.get(node);
+    if (otherName === undefined) writeFileSync(place, contentOf(node, chance), { mode: 0o600 });
+    else linkSync(otherName, place);
+    written.set(node, place);
   }
 }
 

@@ -3,7 +3,7 @@
 //
 // Holds always: changes are noted one at a time, in their order; a write is noted before it is made, all else after. An
 // fsync is noted when it begins and when it has succeeded: what was written in between is not covered by it. What this
-// file does not model (O_SYNC, vectored writes, writable maps, links) ends the process, so that nothing is overlooked.
+// file does not model (O_SYNC, vectored writes, writable maps, symbolic links) ends the process, so that nothing is overlooked.
 // The one exception is SQLite's index of its write-ahead log (`-shm`), a shared map that need not survive.
 
 #define _GNU_SOURCE
@@ -279,7 +279,7 @@ static int remove_at(int directory, const char *path, int flags) {
   int error = errno;
   if (result == 0 && is_there) {
     note('u', full, status.st_ino, 0, NULL, 0);
-    forget(status.st_ino);
+    if (status.st_nlink == 1 || S_ISDIR(status.st_mode)) forget(status.st_ino);
   }
   pthread_mutex_unlock(&lock);
   errno = error;
@@ -328,9 +328,25 @@ int mkdir(const char *path, mode_t mode) {
 }
 
 int link(const char *from, const char *to) {
+  char full_from[PATH_MAX], full_to[PATH_MAX];
+  int is_from_here = place(AT_FDCWD, from, full_from);
+  int is_to_here = place(AT_FDCWD, to, full_to);
+  if (!is_from_here && !is_to_here) return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+  if (!is_from_here || !is_to_here) give_up("a link into or out of the folder", full_to);
+  pthread_mutex_lock(&lock);
+  int result = syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+  int error = errno;
+  struct stat status;
+  if (result == 0 && lstat(full_to, &status) == 0) note('l', full_to, status.st_ino, 0, NULL, 0);
+  pthread_mutex_unlock(&lock);
+  errno = error;
+  return result;
+}
+
+int symlink(const char *target, const char *path) {
   char full[PATH_MAX];
-  if (place(AT_FDCWD, to, full)) give_up("a link", full);
-  return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+  if (place(AT_FDCWD, path, full)) give_up("a symbolic link", full);
+  return syscall(SYS_symlinkat, target, AT_FDCWD, path);
 }
 
 int truncate(const char *path, off_t size) {

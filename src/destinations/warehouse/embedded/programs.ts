@@ -36,7 +36,16 @@ export async function stopServer(
   // "immediate" leaves a recovery to the next start; nothing that was committed is lost by it.
   await run([...stop, 'fast'])
     .catch(() => run([...stop, 'immediate']))
-    .catch(() => process.kill(pid, 'SIGKILL'));
+    .catch(() => kill(pid));
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It may have ended by itself meanwhile.
+    if ((error as { code?: unknown }).code !== 'ESRCH') throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {
