@@ -7,18 +7,24 @@ import type { Logger } from 'pino';
 import { readOrMakeBridgeIdentity } from './bridge-id.ts';
 import { bridgeUrl, isLoopback } from './config/config.ts';
 import type { Config } from './config/config.ts';
+import { warehouseOf } from './config/destinations.ts';
 import type { DestinationConfig, WarehouseConfig } from './config/destinations.ts';
 import { mappingOptionsOf, usesHash } from './config/mapping-options.ts';
 import { readMovedWarehouse } from './config/moved-warehouse.ts';
+import { ExportToken } from './config/export-token.ts';
 import { readOrMakeSalt } from './config/privacy-salt.ts';
 import { describeVerification, requiresSignature } from './config/verification.ts';
 import { Delivery } from './delivery/delivery.ts';
 import { Turns } from './delivery/turns.ts';
+import { RetryableError } from './destinations/destination.ts';
 import type { Destination } from './destinations/destination.ts';
 import { SegmentDestination } from './destinations/segment.ts';
 import { WarehouseDestination } from './destinations/warehouse.ts';
+import { connectionUrl, readConnection } from './destinations/warehouse/embedded/connection.ts';
 import { EmbeddedServer } from './destinations/warehouse/embedded/server.ts';
 import { movableServer } from './destinations/warehouse/movable-server.ts';
+import { WarehouseExport } from './destinations/warehouse/export/warehouse-export.ts';
+import { connectForReading } from './destinations/warehouse/reading-connection.ts';
 import { externalServer } from './destinations/warehouse/server.ts';
 import type { WarehouseServer } from './destinations/warehouse/server.ts';
 import { reviveEvent } from './fusionauth/event.ts';
@@ -147,6 +153,11 @@ export async function startBridge(
         return settings === undefined ? [] : explainMapping(reviveEvent(body), optionsFor(settings));
       },
     },
+    exports: {
+      warehouse: createWarehouseExport(config),
+      token: ExportToken.open(config.dataDirectory),
+      logger: logger.child({ part: 'export' }),
+    },
     page: () => ({ places: places(), verification, version }),
   });
   opened.defer(() => server.close());
@@ -227,6 +238,26 @@ function createWarehouseServer(
     logger,
   });
   return movableServer(embedded, () => readMovedWarehouse(dataDirectory));
+}
+
+/** Undefined where the warehouse is off. */
+function createWarehouseExport({ destinations, dataDirectory }: Config): WarehouseExport | undefined {
+  const settings = warehouseOf(destinations);
+  if (settings === undefined) return undefined;
+  return new WarehouseExport({
+    schema: settings.schema,
+    connect: async () => connectForReading(readerUrl(settings, dataDirectory)),
+  });
+}
+
+/** Asked for each time: the embedded server's port may be another after it has been started again, or it is moved. */
+function readerUrl(settings: WarehouseConfig, dataDirectory: string): string {
+  if (settings.kind === 'external') return settings.connectionString;
+  const moved = readMovedWarehouse(dataDirectory);
+  if (moved !== undefined) return moved;
+  const connection = readConnection(dataDirectory);
+  if (connection) return connectionUrl(connection, 'reader');
+  throw new RetryableError('The embedded warehouse is not there yet', { hint: 'Try again in some seconds' });
 }
 
 function createVerifier({ webhookSecrets, fusionAuthUrl }: Config, logger: Logger) {

@@ -6,6 +6,7 @@ import { enableCompileCache } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { loadConfiguration } from './config/load.ts';
 import type { DiscardOptions, ListOptions, RetryOptions } from './commands/dead-letters.ts';
+import type { ExportCommandOptions } from './commands/export.ts';
 import { withFilterOptions } from './commands/record-filter.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import { describeError, UsageError } from './commands/report.ts';
@@ -270,6 +271,31 @@ warehouse
   )
   .action(async (target: string, options: { url?: string }) =>
     (await import('./commands/warehouse-move.ts')).moveWarehouse({ target, ...options }, await config()),
+  );
+
+program
+  .command('export')
+  .description(
+    'print a table or view of the warehouse as CSV, or the address at which a spreadsheet reads it',
+  )
+  .argument('[name]', 'the table or view; lists them where it is not given')
+  .option('--columns <names>', 'only these, with commas between them')
+  .option('--limit <number>', 'so many rows at most; of a table the newest', parseWhole)
+  .option('--since <time>', 'received at this time or later: 2026-01-31, 2026-01-31T12:00:00Z, or 2h, 3d ago')
+  .option('--until <time>', 'received before this time')
+  .option('--bom', 'with a byte order mark, by which Excel knows UTF-8')
+  .option('--raw', 'text that begins like a formula as it is, for programs')
+  .option('--out <file>', 'write it to a file, which is there when it is whole')
+  .option('--address', 'print the address, with a token that can read exports and nothing else')
+  .option('--new-token', 'make a new token first; addresses with the old one no longer work')
+  .addOption(url())
+  .option('--json', 'print the list as one JSON document')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ fusionauth-segment export\n  $ fusionauth-segment export users --out users.csv\n  $ fusionauth-segment export user_login_success --since 7d --address --url https://bridge.example.com',
+  )
+  .action(async (name: string | undefined, options: Omit<ExportCommandOptions, 'name'>) =>
+    (await import('./commands/export.ts')).exportCsv({ name, ...options }, await config()),
   );
 
 function parseCount(text: string): number {

@@ -1,6 +1,8 @@
 // The HTTP API of a running bridge, as the commands use it.
 
+import type { Readable } from 'node:stream';
 import { request } from 'undici';
+import type { Dispatcher } from 'undici';
 import { bridgeUrl } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { parseExactly } from '../exact-json.ts';
@@ -9,6 +11,8 @@ import { CommandError, UsageError } from './report.ts';
 const timeoutMs = 10_000;
 /** For what goes through the whole log: millions of records take minutes. */
 const searchTimeoutMs = 15 * 60_000;
+/** For an export: a view may take half a minute before it has a row. */
+const streamTimeoutMs = 60_000;
 
 /** Where a bridge is, and how to be let in. */
 export interface BridgeAddress {
@@ -39,33 +43,41 @@ export function postToBridge(
   return ask(bridge, path, { document, patienceMs: isSearch ? searchTimeoutMs : timeoutMs });
 }
 
+/** `GET` of an answer of any size. Throws CommandError; a body that breaks off throws while it is read. */
+export async function streamFromBridge(bridge: BridgeAddress, path: string): Promise<Readable> {
+  const { statusCode, body } = await reach(bridge.url, () =>
+    send(bridge, path, { patienceMs: streamTimeoutMs }),
+  );
+  if (statusCode !== 200) throw refusal(bridge, path, statusCode, await body.text());
+  return body;
+}
+
 interface Question {
   /** Posted where there is one. */
   readonly document?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** For each wait: for the answer to begin, and between its parts. */
   readonly patienceMs: number;
 }
 
 async function ask(bridge: BridgeAddress, path: string, question: Question): Promise<unknown> {
-  const { url } = bridge;
-  const { status, text } = await reach(url, () => exchange(bridge, path, question));
-  if (status === 200) return parseAnswer(text, url);
-  const message = messageOf(text) ?? `The bridge at ${url} answered ${status} to ${path}`;
-  if (status === 400) throw new UsageError(message, { hint: 'See --help' });
-  if (status === 401 || status === 403) {
-    throw new CommandError(message, { hint: 'Set ADMIN_TOKEN to the one that the bridge was started with' });
-  }
-  const Kind = status >= 500 ? BridgeAwayError : CommandError;
-  throw new Kind(message, { hint: 'See --help, and the bridge’s log lines' });
+  const { signal, patienceMs } = question;
+  const patience = AbortSignal.timeout(patienceMs);
+  const { status, text } = await reach(bridge.url, async () => {
+    const limited = { ...question, signal: signal ? AbortSignal.any([signal, patience]) : patience };
+    const { statusCode, body } = await send(bridge, path, limited);
+    return { status: statusCode, text: await body.text() };
+  });
+  if (status === 200) return parseAnswer(text, bridge.url);
+  throw refusal(bridge, path, status, text);
 }
 
-async function exchange(
+function send(
   { url, adminToken }: BridgeAddress,
   path: string,
   { document, signal, patienceMs }: Question,
-): Promise<{ status: number; text: string }> {
-  const patience = AbortSignal.timeout(patienceMs);
-  const { statusCode, body } = await request(new URL(path, url), {
+): Promise<Dispatcher.ResponseData> {
+  return request(new URL(path, url), {
     ...(document === undefined ? {} : { method: 'POST', body: JSON.stringify(document) }),
     headers: {
       ...(document === undefined ? {} : { 'content-type': 'application/json' }),
@@ -73,9 +85,18 @@ async function exchange(
     },
     headersTimeout: patienceMs,
     bodyTimeout: patienceMs,
-    signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    signal: signal ?? null,
   });
-  return { status: statusCode, text: await body.text() };
+}
+
+function refusal({ url }: BridgeAddress, path: string, status: number, text: string): CommandError {
+  const { message = `The bridge at ${url} answered ${status} to ${path}`, hint } = wordsOf(text);
+  if (status === 400) return new UsageError(message, { hint: hint ?? 'See --help' });
+  if (status === 401 || status === 403) {
+    return new CommandError(message, { hint: 'Set ADMIN_TOKEN to the one that the bridge was started with' });
+  }
+  const Kind = status >= 500 ? BridgeAwayError : CommandError;
+  return new Kind(message, { hint: hint ?? 'See --help, and the bridge’s log lines' });
 }
 
 /** Numbers keep their digits, for who prints them. */
@@ -90,12 +111,15 @@ function parseAnswer(text: string, url: string): unknown {
   }
 }
 
-function messageOf(text: string): string | undefined {
+function wordsOf(text: string): { message?: string; hint?: string } {
   try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    return typeof message === 'string' ? message : undefined;
+    const { message, hint } = JSON.parse(text) as { message?: unknown; hint?: unknown };
+    return {
+      ...(typeof message === 'string' ? { message } : {}),
+      ...(typeof hint === 'string' ? { hint } : {}),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -46,8 +46,8 @@ export function filterOf(
 
 const units = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** In milliseconds since 1970. */
-function timeOf(option: string, text: string, now: number): number {
+/** In milliseconds since 1970. `option` is named where the text is no time. Throws UsageError. */
+export function timeOf(option: string, text: string, now: number): number {
   const [, count, unit] = /^(\d{1,9})([mhd])$/.exec(text) ?? [];
   if (count !== undefined) return now - Number(count) * units[unit as keyof typeof units];
   const parsed = instant.safeParse(/^\d+$/.test(text) ? Number(text) : text);

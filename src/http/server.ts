@@ -6,6 +6,8 @@ import type { EventLog, RecordSummary } from '../log/log.ts';
 import type { Tracing } from '../tracing.ts';
 import { createAccessGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
+import { registerExportApi } from './export-api.ts';
+import type { ExportApiOptions } from './export-api.ts';
 import type { Metrics } from './metrics.ts';
 import { contentSecurityPolicy, renderPage } from './page.ts';
 import type { PageData } from './page.ts';
@@ -25,6 +27,7 @@ export interface ServerOptions {
   readonly readStatus: () => Promise<Status>;
   readonly readLatest: (count: number) => Promise<readonly RecordSummary[]>;
   readonly records: Pick<RecordsApiOptions, 'deliveries' | 'explain'>;
+  readonly exports: ExportApiOptions;
   readonly page: () => Pick<PageData, 'places' | 'verification' | 'version'>;
 }
 
@@ -32,7 +35,7 @@ export interface ServerOptions {
 const requestTimeoutMs = 30_000;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { webhook, access, log, metrics, tracing, readStatus, readLatest, records, page } = options;
+  const { webhook, access, log, metrics, tracing, readStatus, readLatest, records, exports, page } = options;
   const server = fastify({
     bodyLimit: webhook.maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -63,6 +66,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   server.get('/api/status', guard, () => readStatus());
   registerRecordsApi(server, { ...records, log, guard });
+  registerExportApi(server, { ...exports, access, guard });
 
   server.get('/healthz', () => ({ status: 'alive' }));
   server.get('/readyz', (_request, reply) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { fastify } from 'fastify';
-import { createAccessGuard } from '../../src/http/access.ts';
+import { createAccessGuard, createExportGuard } from '../../src/http/access.ts';
 import type { AccessOptions } from '../../src/http/access.ts';
 
 const adminToken = 'to:ken-of-the-admin';
@@ -119,6 +119,85 @@ async function get(options: AccessOptions, headers: Readonly<Record<string, stri
   const server = fastify();
   server.get('/', { onRequest: createAccessGuard(options) }, () => 'the page');
   const answer = await server.inject({ url: '/', headers });
+  await server.close();
+  return answer;
+}
+
+describe('the exports', () => {
+  const exportToken = 'token-of-the-exports';
+  const network = { adminToken: undefined, isLoopback: false };
+  const local = { adminToken: undefined, isLoopback: true };
+  const guarded = { adminToken, isLoopback: false };
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const remote = { host: 'bridge.example.com' };
+
+  type Asked = [
+    name: string,
+    access: AccessOptions,
+    query: string,
+    headers: Readonly<Record<string, string>>,
+    status: number,
+  ];
+  const cases: Asked[] = [
+    ['their token in the address', network, `?token=${exportToken}`, remote, 200],
+    ['their token as bearer token', network, '', { ...remote, ...bearer(exportToken) }, 200],
+    [
+      'their token as password',
+      network,
+      '',
+      { ...remote, authorization: `Basic ${Buffer.from(`x:${exportToken}`).toString('base64')}` },
+      200,
+    ],
+    ['their token where ADMIN_TOKEN is set', guarded, `?token=${exportToken}`, remote, 200],
+    ['ADMIN_TOKEN as bearer token', guarded, '', { ...remote, ...bearer(adminToken) }, 200],
+    ['ADMIN_TOKEN in the address', guarded, `?token=${adminToken}`, remote, 401],
+    ['ADMIN_TOKEN as bearer token beside a wrong one', guarded, '?token=x', bearer(adminToken), 401],
+    ['nothing, from this machine', local, '', { host: '127.0.0.1' }, 200],
+    ['nothing, from this machine, where ADMIN_TOKEN is set', { ...guarded, isLoopback: true }, '', {}, 401],
+    ['nothing, by a foreign name for this machine', local, '', remote, 401],
+    ['nothing', network, '', remote, 401],
+    ['nothing, where ADMIN_TOKEN is set', guarded, '', remote, 401],
+    ['an empty token', network, '?token=', remote, 401],
+    ['a wrong token, even from this machine', local, '?token=wrong', { host: '127.0.0.1' }, 401],
+    ['a wrong bearer token, even from this machine', local, '', bearer('wrong'), 401],
+    ['the token twice', network, `?token=${exportToken}&token=${exportToken}`, remote, 401],
+    ['the beginning of the token', network, `?token=${exportToken.slice(0, -1)}`, remote, 401],
+    ['the word undefined', network, '?token=undefined', remote, 401],
+  ];
+  for (const [name, access, query, headers, status] of cases) {
+    test(`${name} is answered ${status}`, async () => {
+      const answer = await getExport(access, () => exportToken, query, headers);
+
+      assert.equal(answer.statusCode, status);
+      if (status === 401) assert.equal(answer.headers['cache-control'], 'no-store');
+      assert.ok(!answer.body.includes(exportToken));
+    });
+  }
+
+  test('no token is right before one has been made', async () => {
+    for (const query of ['?token=', '?token=undefined', '']) {
+      const answer = await getExport(network, () => undefined, query, bearer(''));
+
+      assert.equal(answer.statusCode, 401);
+    }
+  });
+
+  test('their token opens nothing else', async () => {
+    const answer = await get(guarded, bearer(exportToken));
+
+    assert.equal(answer.statusCode, 401);
+  });
+});
+
+async function getExport(
+  access: AccessOptions,
+  token: () => string | undefined,
+  query: string,
+  headers: Readonly<Record<string, string>>,
+) {
+  const server = fastify();
+  server.get('/export', { onRequest: createExportGuard(access, token) }, () => 'the export');
+  const answer = await server.inject({ url: `/export${query}`, headers });
   await server.close();
   return answer;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
 import { RetryableError } from '../../src/destinations/destination.ts';
+import { ExportToken } from '../../src/config/export-token.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import type { DeliveryView } from '../../src/http/records-api.ts';
 import { createServer } from '../../src/http/server.ts';
@@ -589,6 +590,7 @@ async function openApi({ adminToken: token }: { adminToken?: string } = {}) {
     readStatus: status,
     readLatest: () => Promise.resolve([]),
     records: { deliveries, explain: ({ id }, destination) => [`${id} at ${destination}`] },
+    exports: { warehouse: undefined, token: ExportToken.open(opened.directory), logger },
     page: () => ({ places: {}, verification: '', version: '' }),
   });
   return {
