@@ -54,7 +54,7 @@ interface Column {
   readonly comment: string | null;
 }
 
-/** Throws SchemaTakenError, or what either server says. */
+/** Throws SchemaTakenError, or what either server says; in the middle of a table's rows it ends both connections then. */
 export async function copySchema({ from, to, schema, onTable }: CopyOptions): Promise<Copy> {
   // So that definitions read from one server name the schema in full, whatever its roles' settings.
   await from.query(`begin isolation level repeatable read read only; set local search_path = ''`);
@@ -126,7 +126,14 @@ async function copyTable(
   await to.query(`create table ${table} (${definitions.join(', ')})`);
   const names = columns.map((column) => pg.escapeIdentifier(column.name)).join(', ');
   const incoming = to.query(copyFrom(`copy ${table} (${names}) from stdin`));
-  await pipeline(from.query(copyTo(`copy (select ${names} from ${table}) to stdout`)), incoming);
+  try {
+    await pipeline(from.query(copyTo(`copy (select ${names} from ${table}) to stdout`)), incoming);
+  } catch (error) {
+    // Whichever broke, the other one is in the midst of a COPY: the rest of a large table would fill its connection, which
+    // nobody reads any more, and all that is said on it later, a rollback too, would wait behind that.
+    await Promise.allSettled([from.end(), to.end()]);
+    throw error;
+  }
   return { name, rows: incoming.rowCount };
 }
 
