@@ -2,6 +2,7 @@
 // that people have added. From PostgreSQL's catalog, since information_schema knows no materialized views.
 
 import type pg from 'pg';
+import { stateTable, userTimesTable } from '../rows.ts';
 import { ExportError } from './export-error.ts';
 
 export interface RelationSummary {
@@ -30,11 +31,11 @@ const readable = `
   where n.nspname = $1 and c.relkind in ('r', 'p', 'f', 'v', 'm') and has_table_privilege(c.oid, 'select')`;
 const kind = `case when c.relkind in ('v', 'm') then 'view' else 'table' end`;
 
-/** Views first: they are what people have made for reading. */
+/** Views first: they are made for reading. The loader's own tables are left out: they can be read, but nobody asks for them. */
 export async function listRelations(client: pg.Client, schema: string): Promise<readonly RelationSummary[]> {
   const { rows } = await client.query<RelationSummary>(
-    `select c.relname::text as name, ${kind} as kind ${readable} order by 2 desc, 1`,
-    [schema],
+    `select c.relname::text as name, ${kind} as kind ${readable} and c.relname <> all($2) order by 2 desc, 1`,
+    [schema, [stateTable, userTimesTable]],
   );
   return rows;
 }
