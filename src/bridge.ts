@@ -33,6 +33,7 @@ import type { KeysUnavailableError } from './fusionauth/public-keys.ts';
 import { createSignatureVerifier } from './fusionauth/signature.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createServer } from './http/server.ts';
+import { WebhookWitness } from './http/webhook-witness.ts';
 import { readLatest, readStatus } from './http/status.ts';
 import type { Status } from './http/status.ts';
 import { runRetention } from './log/retention.ts';
@@ -71,6 +72,8 @@ export class ListenError extends Error {
 const requestGraceMs = 2_000;
 /** … and for the batches in hand; the rest closes warehouse and log. */
 const deliveryGraceMs = 5_000;
+/** Of those before the start, so many are looked at for types that are unknown. */
+const recentRecords = 500;
 /** A start waits this long for the destinations' first word, so that it can tell what works. */
 const firstWordMs = 15_000;
 
@@ -131,6 +134,12 @@ export async function startBridge(
   const places = () =>
     Object.fromEntries(destinations.map(({ destination, place }) => [destination.name, place()]));
   const verification = describeVerification(config);
+  // Where the log cannot be read now, that is told by what needs it more.
+  const earlier = await log.latest(recentRecords, []).catch(() => []);
+  const witness = new WebhookWitness(
+    earlier.map(({ receivedAt, id, type, verifiedBy }) => ({ at: receivedAt, id, type, verifiedBy })),
+  );
+  const startedAt = Date.now();
 
   const server = createServer({
     webhook: {
@@ -139,6 +148,7 @@ export async function startBridge(
       verifier: createVerifier(config, logger),
       requiresSignature: requiresSignature(config),
       maxBodyBytes: config.maxBodyBytes,
+      witness,
     },
     access: { adminToken: config.adminToken, isLoopback: isLoopback(config.host) },
     log,
@@ -146,6 +156,12 @@ export async function startBridge(
     tracing,
     readStatus: () => readStatus(log, deliveries),
     readLatest: (count) => readLatest(log, deliveries, count),
+    diagnosis: {
+      readStorage: () => log.storage(),
+      damage: log.damage,
+      startedAt,
+      about: () => ({ version, verification, places: places() }),
+    },
     records: {
       deliveries,
       explain: ({ body }, name) => {

@@ -8,6 +8,8 @@ import { createAccessGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
 import { registerExportApi } from './export-api.ts';
 import type { ExportApiOptions } from './export-api.ts';
+import { diagnose } from './diagnosis.ts';
+import type { DiagnosisOptions } from './diagnosis.ts';
 import type { Metrics } from './metrics.ts';
 import { contentSecurityPolicy, renderPage } from './page.ts';
 import type { PageData } from './page.ts';
@@ -26,6 +28,7 @@ export interface ServerOptions {
   readonly tracing: Tracing | undefined;
   readonly readStatus: () => Promise<Status>;
   readonly readLatest: (count: number) => Promise<readonly RecordSummary[]>;
+  readonly diagnosis: Omit<DiagnosisOptions, 'log' | 'witness'>;
   readonly records: Pick<RecordsApiOptions, 'deliveries' | 'explain'>;
   readonly exports: ExportApiOptions;
   readonly page: () => Pick<PageData, 'places' | 'verification' | 'version'>;
@@ -36,6 +39,7 @@ const requestTimeoutMs = 30_000;
 
 export function createServer(options: ServerOptions): FastifyInstance {
   const { webhook, access, log, metrics, tracing, readStatus, readLatest, records, exports, page } = options;
+  const { diagnosis } = options;
   const server = fastify({
     bodyLimit: webhook.maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -65,6 +69,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   });
 
   server.get('/api/status', guard, () => readStatus());
+  server.get('/api/diagnosis', guard, () => diagnose({ ...diagnosis, log, witness: webhook.witness }));
   registerRecordsApi(server, { ...records, log, guard });
   registerExportApi(server, { ...exports, access, guard });
 

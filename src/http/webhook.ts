@@ -13,6 +13,7 @@ import { LogUnavailableError } from '../log/log.ts';
 import type { EventLog, ReceivedEvent } from '../log/log.ts';
 import { createRefusalLogger } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
+import type { WebhookWitness } from './webhook-witness.ts';
 
 /** What became of one webhook: the label of its metric. */
 export type WebhookAnswer = 'stored' | 'duplicate' | Refusal['answer'];
@@ -25,6 +26,7 @@ export interface WebhookOptions {
   /** Whether a webhook without a signature is refused. */
   readonly requiresSignature: boolean;
   readonly maxBodyBytes: number;
+  readonly witness: WebhookWitness;
   /** Told of each answer, and of the event where it is in the log; for metrics and traces. */
   readonly onAnswer: (
     answer: WebhookAnswer,
@@ -50,7 +52,7 @@ const assumedBytes = 1024 * 1024;
 const retryAfterSeconds = 5;
 
 export function registerWebhook(server: FastifyInstance, options: WebhookOptions): void {
-  const { log, logger, verifier, requiresSignature, maxBodyBytes, onAnswer } = options;
+  const { log, logger, verifier, requiresSignature, maxBodyBytes, witness, onAnswer } = options;
   const logRefusal = createRefusalLogger(logger);
 
   server.decorateRequest('startedAt', 0);
@@ -74,14 +76,18 @@ export function registerWebhook(server: FastifyInstance, options: WebhookOptions
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       if (request.verifiedToken) verifyBody(request.verifiedToken, body);
       const event = parseWebhookBody(body);
+      const { id, type } = event;
+      const receivedAt = Date.now();
+      const verifiedBy = request.verifiedToken?.key ?? 'unsigned';
       const status = await log.append({
-        id: event.id,
-        type: event.type,
+        id,
+        type,
         tenantId: event.tenantId ?? undefined,
-        receivedAt: Date.now(),
-        verifiedBy: request.verifiedToken?.key ?? 'unsigned',
+        receivedAt,
+        verifiedBy,
         body: JSON.stringify(event),
       });
+      witness.take({ at: receivedAt, id, type, verifiedBy });
       onAnswer(status, secondsSince(request.startedAt), event);
       return reply.type('application/json').send(`{"status":"${status}","id":${JSON.stringify(event.id)}}`);
     },
@@ -124,6 +130,7 @@ export function registerWebhook(server: FastifyInstance, options: WebhookOptions
   async function refuse(reply: FastifyReply, refusal: Refusal): Promise<void> {
     log.countRejected();
     logRefusal(refusal);
+    witness.refuse(refusal, Date.now());
     onAnswer(refusal.answer, secondsSince(reply.request.startedAt));
     if (refusal.status === 503) void reply.header('retry-after', retryAfterSeconds);
     await reply.code(refusal.status).send(refusal.body);

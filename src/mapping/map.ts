@@ -7,6 +7,7 @@
 import { reviveEvent } from '../fusionauth/event.ts';
 import type { FusionAuthEvent } from '../fusionauth/event.ts';
 import type { Message } from '../segment/message.ts';
+import { bridgeTestMessage, isBridgeTest } from './bridge-test.ts';
 import { compileFilter, switchedOn } from './filter.ts';
 import type { EventFilter } from './filter.ts';
 import { messagesOf } from './messages.ts';
@@ -79,6 +80,11 @@ export function createMapper(options: MappingOptions): Mapper {
 
   return {
     *map(event, listener) {
+      if (isBridgeTest(event)) {
+        listener?.({ by: 'rule', note: 'test of the bridge by its doctor: track' });
+        yield bridgeTestMessage(event, options);
+        return;
+      }
       // The user's own code may write into what it is given, and what it writes is no part of the event.
       const theirs = hasUserCode ? reviveEvent(JSON.stringify(event)) : event;
       try {

@@ -7,6 +7,7 @@ import { RetryableError } from '../../src/destinations/destination.ts';
 import { ExportToken } from '../../src/config/export-token.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import type { DeliveryView } from '../../src/http/records-api.ts';
+import { WebhookWitness } from '../../src/http/webhook-witness.ts';
 import { createServer } from '../../src/http/server.ts';
 import { parseWebhookBody } from '../../src/fusionauth/event.ts';
 import type { ReplayId } from '../../src/log/log.ts';
@@ -575,20 +576,34 @@ async function openApi({ adminToken: token }: { adminToken?: string } = {}) {
   ];
   const status = () =>
     Promise.resolve({ received: 0, rejected: 0, duplicates: 0, stored: 0, destinations: {} });
+  const readStorage = () => Promise.resolve({ fileBytes: { log: 0, wal: 0 }, freeBytes: 0, totalBytes: 0 });
   const logger = pino({ level: 'silent' });
   const server = createServer({
-    webhook: { log, logger, verifier: undefined, requiresSignature: false, maxBodyBytes: 1_000_000 },
+    webhook: {
+      log,
+      logger,
+      verifier: undefined,
+      requiresSignature: false,
+      maxBodyBytes: 1_000_000,
+      witness: new WebhookWitness(),
+    },
     access: { adminToken: token, isLoopback: true },
     log,
     metrics: createMetrics({
       readStatus: status,
       readReplays: () => log.replays(),
-      readStorage: () => Promise.resolve({ fileBytes: { log: 0, wal: 0 }, freeBytes: 0, totalBytes: 0 }),
+      readStorage,
       isWritable: () => log.isWritable(),
     }),
     tracing: undefined,
     readStatus: status,
     readLatest: () => Promise.resolve([]),
+    diagnosis: {
+      readStorage,
+      damage: undefined,
+      startedAt: startMs,
+      about: () => ({ version: '', verification: '', places: {} }),
+    },
     records: { deliveries, explain: ({ id }, destination) => [`${id} at ${destination}`] },
     exports: { warehouse: undefined, token: ExportToken.open(opened.directory), logger },
     page: () => ({ places: {}, verification: '', version: '' }),
