@@ -58,7 +58,7 @@ export class SegmentDestination implements Destination<string> {
       if (answer.kind === 'accepted') return;
       if (answer.kind === 'refused' && !this.#hasAccepted)
         await this.#demandOneAccepted(batch, answer, signal);
-      throw this.#errorFor(answer);
+      throw errorFor(this.#api.host, answer);
     });
   }
 
@@ -69,24 +69,10 @@ export class SegmentDestination implements Destination<string> {
   async #sendOnce(part: readonly string[], signal: AbortSignal): Promise<TrackingApiAnswer> {
     await this.#rate.take(part.length, signal);
     const answer = await this.#api.sendBatch(part, signal).catch((cause: unknown) => {
-      throw this.#unreachable(cause);
+      throw unreachable(this.#api.host, cause);
     });
     if (answer.kind === 'accepted') this.#hasAccepted = true;
     return answer;
-  }
-
-  #unreachable(cause: unknown): RetryableError {
-    const message = `Segment (${this.#api.host}) could not be reached`;
-    if ((cause as { code?: unknown }).code === 'ENOTFOUND') {
-      return new UnknownHostError(`${message}: the host name is unknown`, {
-        hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
-        cause,
-      });
-    }
-    return new RetryableError(message, {
-      hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
-      cause,
-    });
   }
 
   /**
@@ -101,29 +87,45 @@ export class SegmentDestination implements Destination<string> {
     for (const message of new Set([batch[0] ?? '', batch.at(-1) ?? ''])) {
       if ((await this.#sendOnce([message], signal)).kind === 'accepted') return;
     }
-    throw this.#errorFor({ kind: 'misconfigured', status: refusal.status });
+    throw errorFor(this.#api.host, { kind: 'misconfigured', status: refusal.status });
   }
+}
 
-  #errorFor(answer: Exclude<TrackingApiAnswer, { kind: 'accepted' }>): Error {
-    switch (answer.kind) {
-      case 'refused':
-        return new BatchRefusedError('bad_request', `Segment answered ${answer.status}`);
-      case 'misconfigured':
-        return new BlockedError(`Segment (${this.#api.host}) answered ${answer.status}`, {
-          hint: 'Check SEGMENT_WRITE_KEY and SEGMENT_REGION or SEGMENT_ENDPOINT; events are kept and sent later',
-        });
-      case 'foreign':
-        return new RetryableError(
-          `${this.#api.host} answered ${answer.status} with a web page, as Segment never does`,
-          {
-            hint: 'Check SEGMENT_ENDPOINT, and for a proxy or a sign-in page between this machine and Segment; events are kept and sent later',
-          },
-        );
-      case 'unavailable':
-        return new RetryableError(`Segment (${this.#api.host}) answered ${answer.status}`, {
-          hint: 'Segment is overloaded or down; events are kept and sent later',
-          retryAfterMs: answer.retryAfterMs,
-        });
-    }
+/** What to throw where no answer came. */
+export function unreachable(host: string, cause: unknown): RetryableError {
+  const message = `Segment (${host}) could not be reached`;
+  if ((cause as { code?: unknown }).code === 'ENOTFOUND') {
+    return new UnknownHostError(`${message}: the host name is unknown`, {
+      hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
+      cause,
+    });
+  }
+  return new RetryableError(message, {
+    hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
+    cause,
+  });
+}
+
+/** What to throw for an answer that is not `accepted`. */
+export function errorFor(
+  host: string,
+  answer: Exclude<TrackingApiAnswer, { kind: 'accepted' }>,
+): RetryableError | BatchRefusedError {
+  switch (answer.kind) {
+    case 'refused':
+      return new BatchRefusedError('bad_request', `Segment answered ${answer.status}`);
+    case 'misconfigured':
+      return new BlockedError(`Segment (${host}) answered ${answer.status}`, {
+        hint: 'Check SEGMENT_WRITE_KEY and SEGMENT_REGION or SEGMENT_ENDPOINT; events are kept and sent later',
+      });
+    case 'foreign':
+      return new RetryableError(`${host} answered ${answer.status} with a web page, as Segment never does`, {
+        hint: 'Check SEGMENT_ENDPOINT, and for a proxy or a sign-in page between this machine and Segment; events are kept and sent later',
+      });
+    case 'unavailable':
+      return new RetryableError(`Segment (${host}) answered ${answer.status}`, {
+        hint: 'Segment is overloaded or down; events are kept and sent later',
+        retryAfterMs: answer.retryAfterMs,
+      });
   }
 }

@@ -1,6 +1,7 @@
 // Segment's Tracking API: one call, `POST /v1/batch`, and what its answers mean (its reference, "HTTP API").
 
 import { Agent, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import { retryAfterMs } from './retry-after.ts';
 
 export const endpoints = {
@@ -46,6 +47,24 @@ export class TrackingApi {
 
   /** Sends messages, given as JSON texts. Rejects with undici's error where no answer came. */
   async sendBatch(messages: readonly string[], signal: AbortSignal): Promise<TrackingApiAnswer> {
+    const { statusCode, headers } = await this.#post(messages, signal);
+    return meaningOf(statusCode, headers);
+  }
+
+  /**
+   * Asks without sending anything: a batch of no messages. `date`: Segment's clock, milliseconds since 1970, where the
+   * answer has one. Rejects as sendBatch does.
+   */
+  async probe(signal: AbortSignal): Promise<{ answer: TrackingApiAnswer; date: number | undefined }> {
+    const { statusCode, headers } = await this.#post([], signal);
+    const date = Date.parse(String(headers['date']));
+    return { answer: meaningOf(statusCode, headers), date: Number.isNaN(date) ? undefined : date };
+  }
+
+  async #post(
+    messages: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>> {
     // sentAt is stamped for each attempt and never stored: Segment computes a message's time from it, so the time of
     // an earlier attempt would move every event by as long as it was retried.
     const body = `{"batch":[${messages.join(',')}],"sentAt":"${new Date().toISOString()}"}`;
@@ -67,7 +86,7 @@ export class TrackingApi {
       });
       await readToEnd(answer);
       if (statusCode >= 500) this.#renewConnections();
-      return meaningOf(statusCode, headers);
+      return { statusCode, headers };
     } catch (error) {
       this.#renewConnections();
       throw error;
