@@ -6,6 +6,7 @@ import { enableCompileCache } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { loadConfiguration } from './config/load.ts';
 import type { DiscardOptions, ListOptions, RetryOptions } from './commands/dead-letters.ts';
+import type { DoctorOptions } from './commands/doctor.ts';
 import type { ExportCommandOptions } from './commands/export.ts';
 import { withFilterOptions } from './commands/record-filter.ts';
 import type { ReplayOptions } from './commands/replay.ts';
@@ -123,6 +124,18 @@ program
 
 const url = () =>
   new Option('--url <url>', 'the bridge’s base URL; this configuration’s where it is not given');
+
+program
+  .command('doctor')
+  .description('look at every link from FusionAuth to the destinations, and say what to mend')
+  .option('--send', 'post a marked test event, and follow it to each destination')
+  .option('--url <url>', 'the running bridge; this configuration’s where it is not given')
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nExit code 1 where a check fails.\n\nExamples:\n  $ fusionauth-segment doctor\n  $ fusionauth-segment doctor --send\n  $ fusionauth-segment doctor --json',
+  )
+  .action(async (options: DoctorOptions) => (await import('./commands/doctor.ts')).doctor(options));
 
 program
   .command('tail')

@@ -1,0 +1,208 @@
+// The running bridge: its log, and the webhooks that came.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import type { Config } from '../../config/config.ts';
+import type { DiagnosisDocument } from '../../http/diagnosis.ts';
+import { findImbalances } from '../../http/status.ts';
+import type { Status } from '../../http/status.ts';
+import { version } from '../../version.ts';
+import { readFromBridge } from '../bridge-api.ts';
+import type { BridgeAddress } from '../bridge-api.ts';
+import { fail, failed, listed, ok, skip, span, warn } from './check.ts';
+import type { Check } from './check.ts';
+
+export interface RunningBridge {
+  readonly diagnosis: DiagnosisDocument;
+  readonly status: Status;
+}
+
+/** The room below which webhooks are refused is 128 MB, or 5 % of a small volume; warned of at four times that. */
+const scarceBytes = 512 * 1024 * 1024;
+const scarceShare = 0.1;
+/** Clocks of two machines under NTP differ by milliseconds. */
+const skewWarnMs = 5_000;
+const skewFailMs = 5 * 60_000;
+
+/** Asks the bridge; the finding alone where it cannot be asked. */
+export async function reachBridge(
+  address: BridgeAddress,
+): Promise<{ check: Check; running: RunningBridge | undefined }> {
+  const name = 'bridge';
+  try {
+    const diagnosis = (await readFromBridge(address, '/api/diagnosis')) as DiagnosisDocument;
+    const status = (await readFromBridge(address, '/api/status')) as Status;
+    const running = { diagnosis, status };
+    if (diagnosis.version !== version) {
+      const detail = `Version ${diagnosis.version} runs at ${address.url}, and this command is ${version}`;
+      return {
+        check: warn(name, detail, 'Restart the bridge, so that it is the version that is installed'),
+        running,
+      };
+    }
+    const since = span(diagnosis.now - diagnosis.startedAt);
+    return { check: ok(name, `Version ${version} runs at ${address.url} since ${since}`), running };
+  } catch (error) {
+    return { check: failed(name, error), running: undefined };
+  }
+}
+
+/** `running` undefined: what the disk alone tells. */
+export async function checkLog(
+  config: Config,
+  running: RunningBridge | undefined,
+): Promise<readonly Check[]> {
+  const { dataDirectory } = config;
+  return [
+    ...(running ? [writable(running, dataDirectory)] : []),
+    await room(dataDirectory, running),
+    damage(dataDirectory, running),
+    ...(running ? [books(running.status)] : []),
+  ];
+}
+
+function writable({ diagnosis: { log } }: RunningBridge, directory: string): Check {
+  const name = 'log';
+  if (!log.isWritable) {
+    return fail(
+      name,
+      `The log in ${directory} cannot be written: webhooks are answered 503`,
+      'Make room on the disk, or give the bridge’s user the right to write there; it goes on by itself',
+    );
+  }
+  if (!log.isReadable) {
+    return fail(
+      name,
+      `The log in ${directory} cannot be read: nothing is delivered`,
+      'See the bridge’s log lines, and check the disk',
+    );
+  }
+  return ok(name, `${megabytes(log.bytes)}, written and read`);
+}
+
+async function room(directory: string, running: RunningBridge | undefined): Promise<Check> {
+  const name = 'disk';
+  const volume = running?.diagnosis.log ?? (await measure(directory));
+  if (volume === undefined)
+    return skip(name, `${directory} is not there yet: the bridge makes it at its first start`);
+  const { freeBytes, totalBytes } = volume;
+  const detail = `${megabytes(freeBytes)} are free of ${megabytes(totalBytes)} on the volume of ${directory}`;
+  return freeBytes < Math.min(scarceBytes, totalBytes * scarceShare)
+    ? warn(name, detail, 'Make room, or shorten LOG_RETENTION: below 128 MB webhooks are refused')
+    : ok(name, detail);
+}
+
+async function measure(directory: string) {
+  if (!existsSync(directory)) return undefined;
+  const { bavail, blocks, bsize } = await statfs(directory);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+}
+
+function damage(directory: string, running: RunningBridge | undefined): Check {
+  const name = 'damage';
+  const found = running?.diagnosis.log.damage;
+  const fix = 'Check the disk; delete the file that was set aside when it is known what was lost';
+  if (found) {
+    const lost = found.lostRecords === undefined ? 'an unknown number of' : String(found.lostRecords);
+    return fail(
+      name,
+      `The log was damaged at this start (${found.found}): ${lost} records were lost; ${found.setAside} is kept`,
+      fix,
+    );
+  }
+  const kept = existsSync(directory)
+    ? readdirSync(directory).filter((file) =>
+        /^log\.sqlite\.damaged-[^-]*$/.test(file.replace(/-(wal|shm)$/, '')),
+      )
+    : [];
+  return kept.length === 0
+    ? ok(name, 'None was found')
+    : warn(name, `The log was damaged once: ${listed(kept)} in ${directory}`, fix);
+}
+
+function books(status: Status): Check {
+  const imbalances = findImbalances(status);
+  return imbalances.length === 0
+    ? ok('books', `They balance: ${status.received} received, ${status.stored} stored`)
+    : fail(
+        'books',
+        `They do not balance: ${imbalances.join('; ')}`,
+        'Report it, with the bridge’s log lines',
+      );
+}
+
+const refusalFixes: Readonly<Record<string, string>> = {
+  missing: 'FusionAuth does not sign: run setup, or switch on Settings → Webhooks → Security → Sign events',
+  'no-public-keys-configured': 'FusionAuth signs with a key pair: set FUSIONAUTH_URL',
+  'no-secret-configured': 'FusionAuth signs with an HMAC key: set FUSIONAUTH_WEBHOOK_SECRET',
+  'unknown-key':
+    'The signing key is not among those that FUSIONAUTH_URL publishes: name the right FusionAuth',
+  forged: 'Another secret or key signed it: set FUSIONAUTH_WEBHOOK_SECRET to the value of FusionAuth’s key',
+  'body-differs':
+    'Something between FusionAuth and the bridge changes the body: a proxy must pass it on as it is',
+};
+
+/** What last came, and what was last turned away. */
+export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): readonly Check[] {
+  const { lastTaken, lastRefused, unknownTypes } = webhooks;
+  const taken =
+    lastTaken &&
+    `The last was taken ${span(now - lastTaken.at)} ago: ${lastTaken.type}, ${verifiedWords(lastTaken.verifiedBy)}`;
+  return [
+    lastTaken === undefined
+      ? warn(
+          'webhooks',
+          'None has ever been taken',
+          'Log in at FusionAuth; where none comes, see the checks of FusionAuth here',
+        )
+      : ok('webhooks', taken ?? ''),
+    refusals(webhooks, now),
+    unknownTypes.length === 0
+      ? ok('event-types', 'All that came are known')
+      : warn(
+          'event-types',
+          `Types came that this version does not know, and that become nothing: ${listed(unknownTypes)}`,
+          'Update the bridge; they are kept, and can be replayed then',
+        ),
+  ];
+}
+
+/** A scanner's post is refused as well, so that it is no fault where FusionAuth's have come through. */
+function refusals({ lastTaken, lastRefused }: DiagnosisDocument['webhooks'], now: number): Check {
+  const name = 'refusals';
+  if (lastRefused === undefined) return ok(name, 'None since the start');
+  if (lastTaken !== undefined && lastRefused.at <= lastTaken.at)
+    return ok(name, 'None since the last that was taken');
+  const { at, status, reason, hint = 'See docs/operations.md' } = lastRefused;
+  const find = lastTaken === undefined ? fail : warn;
+  return find(
+    name,
+    `The last webhook was refused ${span(now - at)} ago: ${status}, ${reason}`,
+    refusalFixes[reason] ?? hint,
+  );
+}
+
+function verifiedWords(verifiedBy: string): string {
+  return verifiedBy === 'unsigned' ? 'unsigned' : `verified by ${verifiedBy}`;
+}
+
+/** Compares the clock of another with this machine's. `there`: milliseconds since 1970; whose it is, in words. */
+export function checkClock(
+  clocks: readonly { readonly of: string; readonly there: number; readonly here: number }[],
+): Check {
+  const name = 'clock';
+  if (clocks.length === 0) return skip(name, 'There is no other clock to compare this machine’s with');
+  const skews = clocks.map(({ of, there, here }) => ({ of, ms: there - here }));
+  const worst = skews.reduce((a, b) => (Math.abs(b.ms) > Math.abs(a.ms) ? b : a));
+  const size = Math.abs(worst.ms);
+  if (size < skewWarnMs) return ok(name, `Agrees with ${listed(skews.map(({ of }) => of))}`);
+  const detail = `${worst.of} is ${span(size)} ${worst.ms > 0 ? 'ahead of' : 'behind'} this machine’s clock`;
+  const fix = 'Let both machines follow a time server (NTP): times of events, and certificates, depend on it';
+  return size < skewFailMs ? warn(name, detail, fix) : fail(name, detail, fix);
+}
+
+export function megabytes(bytes: number): string {
+  return bytes < 10 * 1024 ** 3
+    ? `${Math.ceil(bytes / 1024 ** 2)} MB`
+    : `${Math.floor(bytes / 1024 ** 3)} GB`;
+}
