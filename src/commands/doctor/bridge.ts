@@ -144,7 +144,7 @@ const refusalFixes: Readonly<Record<string, string>> = {
 
 /** What last came, and what was last turned away. */
 export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): readonly Check[] {
-  const { lastTaken, lastRefused, unknownTypes } = webhooks;
+  const { lastTaken, unknownTypes } = webhooks;
   const taken =
     lastTaken &&
     `The last was taken ${span(now - lastTaken.at)} ago: ${lastTaken.type}, ${verifiedWords(lastTaken.verifiedBy)}`;

@@ -40,7 +40,7 @@ async function reach({ name: destination, endpoint, writeKey: key }: SegmentConf
     }
     return { check: failed(name, errorFor(api.host, answer)), clock };
   } catch (cause) {
-    const code = String((cause as { code?: unknown }).code ?? '');
+    const { code = '' } = cause as { code?: string };
     const check = certificateFaults.test(code)
       ? fail(
           name,

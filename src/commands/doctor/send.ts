@@ -81,7 +81,8 @@ async function follow(address: BridgeAddress, id: string, patience: number): Pro
               `The event has not arrived after ${patience / 1000} s${fault ? `: ${fault.message}` : ''}`,
               fault?.hint ?? 'It is kept, and delivered in its turn: see what is pending',
             );
-          default:
+          case 'filtered':
+          case 'dead':
             return fail(
               name,
               `The event became ${outcome}${deadLetters[0] ? `: ${deadLetters[0].reason}` : ''}`,
