@@ -111,9 +111,7 @@ function damage(directory: string, running: RunningBridge | undefined): Check {
     );
   }
   const kept = existsSync(directory)
-    ? readdirSync(directory).filter((file) =>
-        /^log\.sqlite\.damaged-[^-]*$/.test(file.replace(/-(wal|shm)$/, '')),
-      )
+    ? readdirSync(directory).filter((file) => /^log\.sqlite\.damaged-.*(?<!-wal|-shm|-journal)$/.test(file))
     : [];
   return kept.length === 0
     ? ok(name, 'None was found')

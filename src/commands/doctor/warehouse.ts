@@ -25,17 +25,21 @@ export async function checkWarehouse(settings: WarehouseConfig, config: Config):
   try {
     client = await connectForReading(url);
   } catch (error) {
-    // In its words for a load, less the load.
-    const { hint, message, cause } = unavailable(error);
-    return [failed(name, { message: message.replace('written', 'reached'), hint, cause })];
+    return [failed(name, inWords(error))];
   }
   try {
     return await look(client, settings, url);
   } catch (error) {
-    return [failed(name, unavailable(error))];
+    return [failed(name, inWords(error))];
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** As the loader has it, less the load. */
+function inWords(error: unknown) {
+  const { hint, message, cause } = unavailable(error);
+  return { message: message.replace('written', 'reached'), hint, cause };
 }
 
 function urlOf(settings: WarehouseConfig, { dataDirectory }: Config): string | undefined {
@@ -165,15 +169,16 @@ async function discards(
   client: pg.Client,
   warehouse: string,
   schema: string,
-  { schema_exists: exists }: Server,
+  { may_create_table: mayLook }: Server,
 ): Promise<Check> {
   const name = `${warehouse}.discards`;
   const table = `${pg.escapeIdentifier(schema)}.${discardsTable}`;
+  if (!mayLook) return ok(name, 'No value was set aside');
   const { rows: found } = await client.query<{ there: boolean }>(
     'select to_regclass($1) is not null as there',
     [table],
   );
-  if (!exists || found[0]?.there !== true) return ok(name, 'No value was set aside');
+  if (found[0]?.there !== true) return ok(name, 'No value was set aside');
   const { rows } = await client.query<{ place: string; count: string }>(
     `select table_name || '.' || column_name as place, count(*)::text as count from ${table}
      where received_at > now() - interval '7 days' group by 1 order by count(*) desc, 1 limit 20`,
