@@ -95,10 +95,13 @@ describe('the settings', () => {
 
   test('a destination of the file is off for want of a write key', () => {
     const destinations = { acme: { type: 'segment' as const, writeKey: undefined } };
-    const config = loadConfig({ ...verified, SEGMENT_WRITE_KEY: 'k' }, {
-      path: 'c.ts',
-      config: { destinations },
-    });
+    const config = loadConfig(
+      { ...verified, SEGMENT_WRITE_KEY: 'k' },
+      {
+        path: 'c.ts',
+        config: { destinations },
+      },
+    );
 
     assertFinds(checkConfiguration(config, noFile), 'configuration', 'warn', {
       detail: /acme/,
