@@ -24,7 +24,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
 
 export interface PostgresOptions {
-  /** Folder of initdb and postgres; the npm package's where nothing is said. */
+  /** Folder of initdb and postgres; `otherPostgres`, or else the npm package's, where nothing is said. */
   readonly binDirectory?: string;
   /** Lines of pg_hba.conf; passwords from everywhere where nothing is said. */
   readonly hba?: readonly string[];
@@ -56,6 +56,9 @@ const admin = 'admin';
 const password = 'admin-password';
 const listening = '127.0.0.1,::1';
 
+/** The programs of another PostgreSQL that the suites are to run on in place of the npm package's. */
+export const otherPostgres = process.env['TEST_POSTGRES_BIN'] || undefined;
+
 /** The programs of every PostgreSQL that Debian has installed here. */
 export function debianPostgres(): readonly string[] {
   const root = '/usr/lib/postgresql';
@@ -67,7 +70,7 @@ export function debianPostgres(): readonly string[] {
 
 /** A server of its own, stopped and removed at the end of the scope. */
 export async function startPostgres({
-  binDirectory,
+  binDirectory = otherPostgres,
   hba = ['host all all all scram-sha-256'],
   tls,
   settings = {},
