@@ -45,6 +45,8 @@ export interface TestPostgres extends AsyncDisposable {
   query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   /** Fast, as an administrator stops it: sessions are ended. */
   stop(): Promise<void>;
+  /** SIGKILL to all of its processes, in the midst of whatever they do. On Linux. */
+  kill(): Promise<void>;
   start(): Promise<void>;
   /** Starts again as a standby, as which it takes no writes until `select pg_promote()`. It follows nobody. */
   becomeStandby(): Promise<void>;
@@ -142,12 +144,15 @@ export async function startPostgres({
       );
     });
   };
-  const stop = async () => {
+  const end = async (signal: 'SIGINT' | 'SIGKILL') => {
     if (server?.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, 'exit');
-    server.kill('SIGINT');
+    const children = signal === 'SIGKILL' ? childrenOf(server.pid ?? 0) : [];
+    server.kill(signal);
+    for (const pid of children) process.kill(pid, signal);
     await ended;
   };
+  const stop = () => end('SIGINT');
   await start();
   const [row] = await query('show server_version');
   return {
@@ -158,6 +163,7 @@ export async function startPostgres({
     query,
     start,
     stop,
+    kill: () => end('SIGKILL'),
     async becomeStandby() {
       await stop();
       write('standby.signal', '');
@@ -172,4 +178,8 @@ export async function startPostgres({
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
