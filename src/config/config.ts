@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { findConnectionFault } from '../destinations/warehouse/client-options.ts';
 import { completeConnectionString } from '../destinations/warehouse/connection.ts';
+import type { Region } from '../segment/tracking-api.ts';
 import { ConfigError } from './config-error.ts';
 import { destinationsOf } from './destinations.ts';
 import type { DestinationConfig } from './destinations.ts';
@@ -34,6 +35,11 @@ export interface Config {
   /** Undefined: the salt that is kept in the data directory. */
   readonly privacySalt: string | undefined;
   readonly fusionAuthUrl: string | undefined;
+  readonly fusionAuthApiKey: string | undefined;
+  readonly segmentRegion: Region;
+  readonly segmentPublicApiToken: string | undefined;
+  /** Undefined: the region's. */
+  readonly segmentPublicApiUrl: string | undefined;
   /** Empty: no HMAC secret. The first is the one that `send` signs with. */
   readonly webhookSecrets: readonly string[];
   readonly allowUnsigned: boolean;
@@ -168,6 +174,10 @@ function toConfig(values: SettingValues, file: ConfigFile | undefined, environme
     mapping,
     privacySalt: values.PRIVACY_SALT,
     fusionAuthUrl: values.FUSIONAUTH_URL,
+    fusionAuthApiKey: values.FUSIONAUTH_API_KEY,
+    segmentRegion: values.SEGMENT_REGION,
+    segmentPublicApiToken: values.SEGMENT_PUBLIC_API_TOKEN,
+    segmentPublicApiUrl: values.SEGMENT_PUBLIC_API_URL,
     webhookSecrets: values.FUSIONAUTH_WEBHOOK_SECRET ?? [],
     allowUnsigned: values.FUSIONAUTH_ALLOW_UNSIGNED,
     adminToken: values.ADMIN_TOKEN,

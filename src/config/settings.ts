@@ -74,6 +74,18 @@ export const settings = {
     default: '1000',
     schema: wholeNumber(0, 1_000_000),
   },
+  SEGMENT_PUBLIC_API_TOKEN: {
+    meaning:
+      'Token for Segment’s Public API (Team and Business plans), with which `setup` makes the source and `doctor` sees what Segment dropped',
+    allowed: 'a token, without spaces',
+    isSecret: true,
+    schema: text.regex(/^[\x21-\x7e]+$/),
+  },
+  SEGMENT_PUBLIC_API_URL: {
+    meaning: 'Base URL of Segment’s Public API, in place of the region’s',
+    allowed: 'an http or https URL without user and password',
+    schema: httpUrl,
+  },
   WAREHOUSE_URL: {
     meaning:
       'Connection string of a PostgreSQL server for the warehouse (docs/warehouse.md, with the `PG*` variables that may add to it); `off` for no warehouse',
@@ -105,6 +117,12 @@ export const settings = {
     meaning: 'Base URL of FusionAuth: its public keys are read from `/.well-known/jwks.json` there',
     allowed: 'an http or https URL without user and password',
     schema: httpUrl,
+  },
+  FUSIONAUTH_API_KEY: {
+    meaning: 'API key of FusionAuth, for `setup` and `doctor`; of all tenants, not of one',
+    allowed: 'an API key, without spaces',
+    isSecret: true,
+    schema: text.regex(/^[\x21-\x7e]+$/),
   },
   FUSIONAUTH_WEBHOOK_SECRET: {
     meaning:
