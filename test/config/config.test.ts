@@ -55,6 +55,10 @@ describe('settings', () => {
       mapping: {},
       privacySalt: undefined,
       fusionAuthUrl: undefined,
+      fusionAuthApiKey: undefined,
+      segmentRegion: 'us',
+      segmentPublicApiToken: undefined,
+      segmentPublicApiUrl: undefined,
       webhookSecrets: [],
       allowUnsigned: false,
       adminToken: undefined,
@@ -97,17 +101,20 @@ describe('settings', () => {
     [
       'the region of Europe',
       { SEGMENT_WRITE_KEY: 'key', SEGMENT_REGION: 'eu' },
-      { destinations: [embedded, { ...segment, endpoint: 'https://events.eu1.segmentapis.com' }] },
+      {
+        segmentRegion: 'eu',
+        destinations: [embedded, { ...segment, endpoint: 'https://events.eu1.segmentapis.com' }],
+      },
     ],
     [
       'an endpoint, in place of the region’s',
       { SEGMENT_WRITE_KEY: 'key', SEGMENT_REGION: 'eu', SEGMENT_ENDPOINT: 'http://127.0.0.1:9000/v1' },
-      { destinations: [embedded, { ...segment, endpoint: 'http://127.0.0.1:9000/v1' }] },
+      { segmentRegion: 'eu', destinations: [embedded, { ...segment, endpoint: 'http://127.0.0.1:9000/v1' }] },
     ],
     [
       'a region without a write key, which turns nothing on',
       { SEGMENT_REGION: 'eu' },
-      { destinations: [embedded] },
+      { segmentRegion: 'eu', destinations: [embedded] },
     ],
     ['no warehouse', { WAREHOUSE_URL: 'off', WAREHOUSE_PORT: '5433' }, { destinations: [] }],
     [
@@ -205,19 +212,31 @@ describe('a wrong value is told in one line that names it and says what is allow
 
     assert.deepEqual(
       secrets.map(([name]) => name),
-      ['SEGMENT_WRITE_KEY', 'WAREHOUSE_URL', 'PRIVACY_SALT', 'FUSIONAUTH_WEBHOOK_SECRET', 'ADMIN_TOKEN'],
+      [
+        'SEGMENT_WRITE_KEY',
+        'SEGMENT_PUBLIC_API_TOKEN',
+        'WAREHOUSE_URL',
+        'PRIVACY_SALT',
+        'FUSIONAUTH_API_KEY',
+        'FUSIONAUTH_WEBHOOK_SECRET',
+        'ADMIN_TOKEN',
+      ],
     );
     // Anything may be a webhook secret.
     assert.deepEqual(namesIn(byVariable), [
       'SEGMENT_WRITE_KEY',
+      'SEGMENT_PUBLIC_API_TOKEN',
       'WAREHOUSE_URL',
       'PRIVACY_SALT',
+      'FUSIONAUTH_API_KEY',
       'ADMIN_TOKEN',
     ]);
     assert.deepEqual(namesIn(byFile), [
       'SEGMENT_WRITE_KEY_FILE',
+      'SEGMENT_PUBLIC_API_TOKEN_FILE',
       'WAREHOUSE_URL_FILE',
       'PRIVACY_SALT_FILE',
+      'FUSIONAUTH_API_KEY_FILE',
       'ADMIN_TOKEN_FILE',
     ]);
     assert.doesNotMatch([...byVariable, ...byFile].join('\n'), /hunter2/);
