@@ -11,6 +11,7 @@ import type { ExportCommandOptions } from './commands/export.ts';
 import { withFilterOptions } from './commands/record-filter.ts';
 import type { ReplayOptions } from './commands/replay.ts';
 import { describeError, UsageError } from './commands/report.ts';
+import type { SetupOptions } from './commands/setup.ts';
 import type { TailOptions } from './commands/tail.ts';
 import { version } from './version.ts';
 
@@ -124,6 +125,25 @@ program
 
 const url = () =>
   new Option('--url <url>', 'the bridge’s base URL; this configuration’s where it is not given');
+
+program
+  .command('setup')
+  .description('set FusionAuth up through its API: key, webhook, events of the tenants')
+  .option('--webhook-url <url>', 'at which FusionAuth reaches the bridge', parseUrl)
+  .option('--tenant <ids...>', 'only of these tenants; of all where none is named')
+  .option('--hmac', 'sign by an HMAC secret, in place of a key pair')
+  .option('--no-event-log', 'leave FusionAuth’s webhook event log alone')
+  .option('--dry-run', 'only show what would be changed')
+  .option('--undo', 'put FusionAuth back to how it was found')
+  .option('-y, --yes', 'make the changes without asking')
+  .addOption(json())
+  .addHelpText(
+    'after',
+    '\nFUSIONAUTH_URL and FUSIONAUTH_API_KEY name FusionAuth; in a terminal it asks.\n\nExamples:\n  $ fusionauth-segment setup\n  $ fusionauth-segment setup --webhook-url https://bridge.example.com/webhook --dry-run\n  $ fusionauth-segment setup --yes\n  $ fusionauth-segment setup --undo',
+  )
+  .action(async (options: SetupOptions) =>
+    (await import('./commands/setup.ts')).setup(options, await config()),
+  );
 
 program
   .command('doctor')
@@ -329,6 +349,11 @@ function parsePositive(text: string): number {
 function parseWhole(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw new CommanderError(2, 'usage', `error: a whole number above 0 is expected, not "${text}"`);
+}
+
+function parseUrl(text: string): string {
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+  throw new CommanderError(2, 'usage', `error: an http or https URL is expected, not "${text}"`);
 }
 
 function parseVersion(text: string): string {

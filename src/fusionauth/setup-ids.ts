@@ -6,3 +6,6 @@ export const webhookId = 'fa5e9000-0000-4000-8000-000000000001';
 
 /** The key in FusionAuth's Key Master that signs it. */
 export const signingKeyId = 'fa5e9000-0000-4000-8000-000000000002';
+
+/** The one that does where an HMAC key was asked for. */
+export const hmacKeyId = 'fa5e9000-0000-4000-8000-000000000003';

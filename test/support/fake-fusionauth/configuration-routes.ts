@@ -43,7 +43,7 @@ export function addConfigurationRoutes(server: FastifyInstance, fusionAuth: Fake
     webhook: found(webhooks, params.id),
   }));
   server.post<WithId>('/api/webhook/:id', webhookApi, ({ params: { id }, body }) => {
-    const webhook = checkedWebhook(version, id, bodyOf(body, 'webhook'), { tenants, keys });
+    const webhook = checkedWebhook(version, id, bodyOf(body, 'webhook'), { webhooks, tenants, keys });
     if (webhooks.has(id)) {
       throw fieldError('webhookId', 'duplicate', `A Webhook with Id [${id}] already exists.`);
     }
@@ -52,14 +52,14 @@ export function addConfigurationRoutes(server: FastifyInstance, fusionAuth: Fake
   });
   server.put<WithId>('/api/webhook/:id', webhookApi, ({ params: { id }, body }) => {
     found(webhooks, id);
-    const webhook = checkedWebhook(version, id, bodyOf(body, 'webhook'), { tenants, keys });
+    const webhook = checkedWebhook(version, id, bodyOf(body, 'webhook'), { webhooks, tenants, keys });
     webhooks.set(id, webhook);
     return { webhook };
   });
   server.patch<WithId>('/api/webhook/:id', webhookApi, ({ params: { id }, body, headers }) => {
     const appends = !String(headers['content-type']).startsWith('application/merge-patch+json');
     const webhook = patched(found(webhooks, id), (bodyOf(body, 'webhook') ?? {}) as Json, { appends });
-    webhooks.set(id, checkedWebhook(version, id, webhook, { tenants, keys }));
+    webhooks.set(id, checkedWebhook(version, id, webhook, { webhooks, tenants, keys }));
     return { webhook };
   });
   server.delete<WithId>('/api/webhook/:id', webhookApi, ({ params }, reply) => {

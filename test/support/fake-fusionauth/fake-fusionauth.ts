@@ -29,6 +29,8 @@ export interface FakeFusionAuthOptions {
   readonly port?: number;
   /** Beside the default one. */
   readonly tenants?: readonly string[];
+  /** Further routes. */
+  readonly extend?: (server: FastifyInstance, itself: FakeFusionAuth) => void;
 }
 
 /** What to do in place of an answer, or after the call was carried out. */
@@ -76,6 +78,7 @@ export class FakeFusionAuth implements AsyncDisposable {
 
   static async start(options: FakeFusionAuthOptions = {}): Promise<FakeFusionAuth> {
     const fusionAuth = new FakeFusionAuth(options);
+    options.extend?.(fusionAuth.#server, fusionAuth);
     await fusionAuth.#server.listen({ host: '127.0.0.1', port: options.port ?? 0 });
     return fusionAuth;
   }
@@ -91,12 +94,17 @@ export class FakeFusionAuth implements AsyncDisposable {
     return tenant;
   }
 
+  /** Without any event. */
+  addUser(user: Omit<User, 'active'> & { readonly id: string; tenantId: string; password?: string }): void {
+    this.users.set(user.id, { active: true, ...user });
+  }
+
   /** What setting up changes, for comparisons; nothing that differs from one run to the next. */
   snapshot(): Json {
     const keys = [...this.keys.values()].map(({ id, name, algorithm }) => ({ id, name, algorithm }));
     const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
     return structuredClone({
-      webhooks: [...this.webhooks.values()].toSorted(byId),
+      webhooks: [...this.webhooks.values()].map(withoutInstants).toSorted(byId),
       keys: keys.toSorted(byId),
       tenants: [...this.tenants.values()].toSorted(byId),
       systemConfiguration: this.systemConfiguration,
@@ -238,6 +246,10 @@ export class FakeFusionAuth implements AsyncDisposable {
     const key = this.apiKeys.get(request.headers.authorization ?? '');
     if (key === undefined || !isAllowed(key, endpoint, request.method)) throw new Refusal(401);
   }
+}
+
+function withoutInstants(webhook: Webhook): Webhook {
+  return { ...webhook, insertInstant: 0, lastUpdateInstant: 0 };
 }
 
 declare module 'fastify' {

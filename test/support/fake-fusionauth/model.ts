@@ -148,7 +148,11 @@ export function checkedWebhook(
   version: string,
   id: string,
   body: unknown,
-  known: { readonly tenants: ReadonlyMap<string, Tenant>; readonly keys: ReadonlyMap<string, Key> },
+  known: {
+    readonly webhooks: ReadonlyMap<string, Webhook>;
+    readonly tenants: ReadonlyMap<string, Tenant>;
+    readonly keys: ReadonlyMap<string, Key>;
+  },
 ): Webhook {
   if (!isObject(body)) throw fieldError('webhook', 'missing', 'You must specify the [webhook] property.');
   const { url, connectTimeout, readTimeout, tenantIds, eventsEnabled = {}, signatureConfiguration } = body;
@@ -178,7 +182,10 @@ export function checkedWebhook(
     const field = 'webhook.signatureConfiguration.signingKeyId';
     throw fieldError(field, 'invalid', `The [${field}] property is not the id of a key.`);
   }
-  return { ...body, id, global: body['global'] === true, eventsEnabled } as unknown as Webhook;
+  const lastUpdateInstant = Date.now();
+  const insertInstant = known.webhooks.get(id)?.['insertInstant'] ?? lastUpdateInstant;
+  const own = { id, global: body['global'] === true, eventsEnabled, insertInstant, lastUpdateInstant };
+  return { ...body, ...own } as unknown as Webhook;
 }
 
 /** With these switches changed; others stay. What is no choice of a tenant's is dropped or put right in silence. */
