@@ -11,6 +11,7 @@ import { fail, failed, skip } from './doctor/check.ts';
 import type { Check, CheckStatus } from './doctor/check.ts';
 import { checkConfiguration } from './doctor/configuration.ts';
 import { checkDestinations } from './doctor/destinations.ts';
+import { checkSegmentApi } from './doctor/segment-api.ts';
 import { checkSegment } from './doctor/segment.ts';
 import type { SeenClock } from './doctor/segment.ts';
 import { sendTest } from './doctor/send.ts';
@@ -77,6 +78,7 @@ async function examine(options: DoctorOptions, add: (found: readonly Check[]) =>
       add(checks);
     } else add(await guarded(`${settings.name}.connection`, () => checkWarehouse(settings, config)));
   }
+  add(await guarded('segment.public-api', () => checkSegmentApi(config)));
   add([checkClock(clocks)]);
   if (running) add(await guarded('destinations', () => checkDestinations(config, address, running)));
   if (options.send === true) add(await send(config, options, running));
