@@ -175,10 +175,9 @@ function planTenant(
   { id, name, events }: FusionAuthTenant,
   wanted: readonly CatalogueEntry[],
 ): readonly Change[] {
-  const off = wanted.filter(
-    (entry) =>
-      entry.scope !== 'instance' && isKnownTo(version, entry) && events[entry.type]?.enabled !== true,
-  );
+  const switchable = wanted.filter((entry) => entry.scope !== 'instance' && isKnownTo(version, entry));
+  const off = switchable.filter(({ type }) => events[type]?.enabled !== true);
+  const isAll = off.length === switchable.length;
   if (off.length === 0) return [];
   const found = Object.fromEntries(off.map(({ type }) => [type, events[type] ?? null]));
   const switches = Object.fromEntries(
@@ -191,10 +190,12 @@ function planTenant(
     {
       sign: '~',
       title: `tenant "${name}" (${id})`,
-      lines: listed(
-        'events',
-        off.map(({ type }) => type),
-      ),
+      lines: isAll
+        ? [`+ ${off.length} events: all of the webhook’s that a tenant has a switch for`]
+        : listed(
+            'events',
+            off.map(({ type }) => type),
+          ),
       found: { tenants: { [id]: found } },
       apply: (api) => changeTenantEvents(api, version, id, switches),
     },
