@@ -133,6 +133,10 @@ program
   .option('--tenant <ids...>', 'only of these tenants; of all where none is named')
   .option('--hmac', 'sign by an HMAC secret, in place of a key pair')
   .option('--no-event-log', 'leave FusionAuth’s webhook event log alone')
+  .option(
+    '--segment-warehouse <url>',
+    'make this PostgreSQL a warehouse of Segment’s own (needs SEGMENT_PUBLIC_API_TOKEN)',
+  )
   .option('--dry-run', 'only show what would be changed')
   .option('--undo', 'put FusionAuth back to how it was found')
   .option('-y, --yes', 'make the changes without asking')

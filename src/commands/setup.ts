@@ -1,20 +1,24 @@
 // `setup`: sets FusionAuth up through its API, and Segment where it has a token for it; shows first what it would change.
 
-import { bridgeUrl, isLoopback } from '../config/config.ts';
+import { bridgeUrl } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
-import { FusionAuthApi } from '../fusionauth/api/fusionauth-api.ts';
+import type { FusionAuthApi } from '../fusionauth/api/fusionauth-api.ts';
 import { isAtLeast } from '../fusionauth/samples.ts';
-import { version as ownVersion } from '../version.ts';
+import type { PublicApi } from '../segment/public-api.ts';
 import { bridgeAddress, readFromBridge } from './bridge-api.ts';
+import { openPublicApi } from './public-api.ts';
 import { CommandError, describeError, print, printJson, UsageError } from './report.ts';
+import { answersOf, connect, demandFusionAuth, writeKeyOf } from './setup/answers.ts';
+import type { Answers } from './setup/answers.ts';
 import { findNewVariables, writeVariables } from './setup/env-file.ts';
 import type { Variables } from './setup/env-file.ts';
 import { planSetup } from './setup/plan.ts';
 import type { Change } from './setup/plan.ts';
-import { ask, askWhetherToApply, findAddressFault, hmacWanted } from './setup/questions.ts';
-import type { Answers } from './setup/questions.ts';
+import { ask, askWhetherToApply, findAddressFault } from './setup/questions.ts';
 import { demandRights } from './setup/rights.ts';
-import { findOwnWebhook, readState, sinceVersion } from './setup/state.ts';
+import { explainManualSteps, planSegmentSetup } from './setup/segment.ts';
+import type { SegmentPlan } from './setup/segment.ts';
+import { readState, sinceVersion } from './setup/state.ts';
 import type { FusionAuthState } from './setup/state.ts';
 import { sendTestEvent } from './setup/test-event.ts';
 import { planUndo } from './setup/undo.ts';
@@ -28,6 +32,8 @@ export interface SetupOptions {
   readonly hmac?: boolean;
   /** False: leave FusionAuth's webhook event log alone. */
   readonly eventLog?: boolean;
+  /** Connection string of a PostgreSQL server that Segment itself is to load, as Segment reaches it. */
+  readonly segmentWarehouse?: string;
   readonly dryRun?: boolean;
   readonly undo?: boolean;
   readonly yes?: boolean;
@@ -38,19 +44,38 @@ export interface SetupOptions {
 export interface SetupReport {
   readonly fusionAuth: string;
   /** What was changed, or would be with `--dry-run`; empty where all is right already. */
-  readonly changes: readonly {
-    readonly sign: Change['sign'];
-    readonly title: string;
-    readonly lines: readonly string[];
-  }[];
+  readonly changes: readonly ShownChange[];
+  /** The same at Segment. */
+  readonly segment: readonly string[];
   /** Variables that were, or would be, written to `.env`. */
   readonly variables: readonly string[];
   readonly applied: boolean;
 }
 
-/** Throws CommandError, UsageError and FusionAuthApiError. */
+type ShownChange = Pick<Change, 'sign' | 'title' | 'lines'>;
+type Show = (text: string) => void;
+
+/** Of the source at Segment that the bridge sends to. */
+const sourceSlug = 'fusionauth';
+
+/** Throws CommandError, UsageError, FusionAuthApiError and PublicApiError. */
 export async function setup(options: SetupOptions, config: Config): Promise<void> {
   if (options.undo === true) return undo(options, config);
+  const publicApi = openPublicApi(config);
+  if (publicApi === undefined && options.segmentWarehouse !== undefined) {
+    throw new UsageError('--segment-warehouse needs a token of Segment’s Public API', {
+      hint: 'Set SEGMENT_PUBLIC_API_TOKEN',
+    });
+  }
+  try {
+    await setUp(options, config, publicApi);
+  } finally {
+    await publicApi?.close();
+  }
+}
+
+async function setUp(options: SetupOptions, config: Config, publicApi: PublicApi | undefined): Promise<void> {
+  const show: Show = (text) => (options.json === true ? undefined : print(text));
   const isAsking = mayAsk(options);
   const answers = isAsking ? await askAll(options, config) : await answersOf(options, config);
   const api = connect(answers.fusionAuthUrl, answers.apiKey);
@@ -58,70 +83,55 @@ export async function setup(options: SetupOptions, config: Config): Promise<void
   await demandRights(api, { withEventLog, withHmac: hmac !== undefined });
   const state = await readState(api, { withEventLog });
   const changes = planSetup(state, { ...answers, events: wantedEvents(config) });
+  const segment =
+    publicApi && (await planSegmentSetup(publicApi, { sourceSlug, warehouseUrl: options.segmentWarehouse }));
   const variables = variablesOf(answers, state, config);
   const newVariables = findNewVariables(variables);
-  const show = (text: string) => (options.json === true ? undefined : print(text));
 
-  show(`FusionAuth ${state.version} at ${state.url}\n`);
-  show(describePlan(changes, newVariables));
-  for (const warning of warningsOf(answers, state)) show(`! ${warning}`);
-  const isDone = changes.length === 0 && newVariables.length === 0;
+  show(`FusionAuth ${state.version} at ${state.url}`);
+  show(describe(changes, segment, newVariables));
+  for (const warning of [...warningsOf(answers, state), ...(segment?.notes ?? [])]) show(`! ${warning}`);
+  const needsKey = segment !== undefined && answers.segmentWriteKey === undefined;
+  const isDone =
+    changes.length === 0 && (segment?.changes.length ?? 0) === 0 && newVariables.length === 0 && !needsKey;
   const isApplied = !isDone && (await mayApply(options, isAsking));
   if (isApplied) {
+    show('');
     // First the file: the secret of an HMAC key is nowhere else once FusionAuth has it.
-    keep(variables, newVariables, show);
+    keep(variables, show);
     await apply(api, changes, new UndoFile(config.dataDirectory, api.url), show);
+    if (segment) await applySegment(segment, answers, show);
   }
   if (options.json === true) {
-    const shown = changes.map(({ sign, title, lines }) => ({ sign, title, lines }));
-    printJson({
-      fusionAuth: state.url,
-      changes: shown,
-      variables: newVariables,
-      applied: isApplied,
-    } satisfies SetupReport);
+    printReport(state.url, changes, segment, newVariables, isApplied);
     return;
   }
+  if (publicApi === undefined && answers.segmentWriteKey === undefined) showManualSteps();
   if (isApplied || isDone) await tryIt(api, config, answers);
 }
 
 async function undo(options: SetupOptions, config: Config): Promise<void> {
-  const { fusionAuthUrl, fusionAuthApiKey } = config;
-  if (fusionAuthUrl === undefined || fusionAuthApiKey === undefined) throw missingSettings();
-  const api = connect(fusionAuthUrl, fusionAuthApiKey);
+  const show: Show = (text) => (options.json === true ? undefined : print(text));
+  const { url, apiKey } = demandFusionAuth(config);
+  const api = connect(url, apiKey);
   const file = new UndoFile(config.dataDirectory, api.url);
   const found = file.read();
-  const show = (text: string) => (options.json === true ? undefined : print(text));
-  const changes =
-    found === undefined
-      ? []
-      : await (async () => {
-          await demandRights(api, { undo: true, withEventLog: found.eventLog !== undefined });
-          return planUndo(await readState(api, { withEventLog: found.eventLog !== undefined }), found);
-        })();
+  const withEventLog = found?.eventLog !== undefined;
+  if (found) await demandRights(api, { undo: true, withEventLog });
+  const changes = found ? planUndo(await readState(api, { withEventLog }), found) : [];
+
   show(changes.length === 0 ? `Nothing to undo at ${api.url}.` : describeChanges(changes));
   const isApplied = changes.length > 0 && (await mayApply(options, mayAsk(options)));
   if (isApplied) {
+    show('');
     for (const change of changes) {
       await change.apply(api);
       show(`✔ ${change.title}`);
     }
+    show('\nFusionAuth is as it was found. .env, and what was made at Segment, is left as it is.');
   }
   if (isApplied || (changes.length === 0 && options.dryRun !== true)) file.remove();
-  if (isApplied) show('\nFusionAuth is as it was found. .env is left as it is.');
-  if (options.json === true) {
-    const shown = changes.map(({ sign, title, lines }) => ({ sign, title, lines }));
-    printJson({
-      fusionAuth: api.url,
-      changes: shown,
-      variables: [],
-      applied: isApplied,
-    } satisfies SetupReport);
-  }
-}
-
-function connect(url: string, apiKey: string): FusionAuthApi {
-  return new FusionAuthApi({ url, apiKey, userAgent: `fusionauth-segment/${ownVersion}` });
+  if (options.json === true) printReport(api.url, changes, undefined, [], isApplied);
 }
 
 /** Without a terminal nothing is ever asked. */
@@ -152,59 +162,19 @@ function askAll(options: SetupOptions, config: Config): Promise<Answers> {
   );
 }
 
-async function answersOf(options: SetupOptions, config: Config): Promise<Answers> {
-  const { fusionAuthUrl, fusionAuthApiKey: apiKey, webhookSecrets } = config;
-  if (fusionAuthUrl === undefined || apiKey === undefined) throw missingSettings();
-  const webhookUrl = options.webhookUrl ?? (await defaultWebhookUrl(connect(fusionAuthUrl, apiKey), config));
-  return {
-    fusionAuthUrl,
-    apiKey,
-    webhookUrl,
-    tenantIds: options.tenant ?? [],
-    hmac: options.hmac === true ? hmacWanted(webhookSecrets[0]) : undefined,
-    withEventLog: options.eventLog !== false,
-    keepsApiKey: false,
-    segmentWriteKey: writeKeyOf(config),
-  };
-}
-
-function missingSettings(): UsageError {
-  return new UsageError('setup needs to know FusionAuth, and an API key of it', {
-    hint: 'Set FUSIONAUTH_URL and FUSIONAUTH_API_KEY (Settings → API Keys there), or run it in a terminal, where it asks',
-  });
-}
-
-/** Where the webhook posts to already, or this machine, where FusionAuth is on it as well. Throws UsageError. */
-async function defaultWebhookUrl(api: FusionAuthApi, config: Config): Promise<string> {
-  const { url } = findOwnWebhook(await api.webhooks(), undefined) ?? {};
-  if (url !== undefined) return url;
-  const { hostname } = new URL(api.url);
-  if (isLoopback(hostname)) return `${bridgeUrl(config)}/webhook`;
-  throw new UsageError(`FusionAuth at ${hostname} is to be told where the bridge is`, {
-    hint: 'Add --webhook-url with the address at which FusionAuth reaches it, such as https://bridge.example.com/webhook',
-  });
-}
-
-function writeKeyOf({ destinations }: Config): string | undefined {
-  const [key] = destinations.flatMap((destination) =>
-    destination.kind === 'segment' && destination.name === 'segment' ? [destination.writeKey] : [],
-  );
-  return key;
-}
-
 /** What `npm start` has to know. */
 function variablesOf(
   { fusionAuthUrl, apiKey, keepsApiKey, hmac, segmentWriteKey }: Answers,
   { version }: FusionAuthState,
   config: Config,
 ): Variables {
+  const isNewKey = segmentWriteKey !== undefined && segmentWriteKey !== writeKeyOf(config);
   return {
     FUSIONAUTH_URL: fusionAuthUrl,
     ...(keepsApiKey && { FUSIONAUTH_API_KEY: apiKey }),
     ...(hmac && { FUSIONAUTH_WEBHOOK_SECRET: hmac.secret }),
     ...(!signs(version) && { FUSIONAUTH_ALLOW_UNSIGNED: 'true' }),
-    ...(segmentWriteKey !== undefined &&
-      segmentWriteKey !== writeKeyOf(config) && { SEGMENT_WRITE_KEY: segmentWriteKey }),
+    ...(isNewKey && { SEGMENT_WRITE_KEY: segmentWriteKey }),
   };
 }
 
@@ -224,13 +194,22 @@ function warningsOf({ webhookUrl, fusionAuthUrl }: Answers, { version }: FusionA
   ];
 }
 
-function describePlan(changes: readonly Change[], variables: readonly string[]): string {
-  if (changes.length === 0 && variables.length === 0) return 'All is set up already: nothing to change.';
-  const file = variables.length === 0 ? [] : [`~ .env\n    + ${variables.join(', ')}`];
-  return [...(changes.length === 0 ? [] : [describeChanges(changes)]), ...file].join('\n');
+function describe(
+  changes: readonly Change[],
+  segment: SegmentPlan | undefined,
+  variables: readonly string[],
+): string {
+  const atSegment = (segment?.changes ?? []).map(({ description }) => `+ ${description}`);
+  if (changes.length + atSegment.length + variables.length === 0)
+    return '\nAll is set up already: nothing to change.';
+  return [
+    ...(changes.length === 0 ? [] : ['', describeChanges(changes)]),
+    ...(atSegment.length === 0 ? [] : [`\nSegment, workspace "${segment?.workspace ?? ''}"\n`, ...atSegment]),
+    ...(variables.length === 0 ? [] : ['\nHere\n', `~ .env\n    + ${variables.join(', ')}`]),
+  ].join('\n');
 }
 
-function describeChanges(changes: readonly Omit<Change, 'found'>[]): string {
+function describeChanges(changes: readonly ShownChange[]): string {
   return changes
     .map(({ sign, title, lines }) => [`${sign} ${title}`, ...lines.map((line) => `    ${line}`)].join('\n'))
     .join('\n');
@@ -241,37 +220,68 @@ async function apply(
   api: FusionAuthApi,
   changes: readonly Change[],
   file: UndoFile,
-  show: (text: string) => void,
+  show: Show,
 ): Promise<void> {
   for (const [index, { title, found, apply: make }] of changes.entries()) {
     file.add(found);
     try {
       await make(api);
     } catch (error) {
-      throw new CommandError(
-        `${(error as Error).message} (${title}; ${index} of ${changes.length} changes were made)`,
-        {
-          hint: `${(error as { hint?: string }).hint ?? 'Mend it'}; then run setup again: it goes on from there`,
-          cause: error,
-        },
-      );
+      const { message, hint = 'Mend it' } = error as Error & { hint?: string };
+      throw new CommandError(`${message} (${title}; ${index} of ${changes.length} changes were made)`, {
+        hint: `${hint}; then run setup again: it goes on from there`,
+        cause: error,
+      });
     }
     show(`✔ ${title}`);
   }
 }
 
-function keep(variables: Variables, names: readonly string[], show: (text: string) => void): void {
+/** The write key of the source goes to `.env`, where no other one is set. */
+async function applySegment(plan: SegmentPlan, { segmentWriteKey }: Answers, show: Show): Promise<void> {
+  for (const change of plan.changes) {
+    await change.apply();
+    show(`✔ ${change.description}`);
+  }
+  if (segmentWriteKey !== undefined) return;
+  const key = await plan.readWriteKey();
+  if (key.kind === 'found') keep({ SEGMENT_WRITE_KEY: key.writeKey }, show);
+  else show(`! ${key.steps.join('\n  ')}`);
+}
+
+function keep(variables: Variables, show: Show): void {
+  const names = findNewVariables(variables);
   if (names.length === 0) return;
-  show('');
   try {
     writeVariables(variables);
-    show(`✔ .env (${names.join(', ')})`);
   } catch (error) {
     throw new CommandError(`.env could not be written: ${(error as Error).message}`, {
-      hint: `Nothing was changed. Set ${names.join(', ')} for the bridge in another way, or run setup where it may write`,
+      hint: `Run setup where it may write; or set ${names.join(', ')} for the bridge in another way, and run it again`,
       cause: error,
     });
   }
+  show(`✔ .env (${names.join(', ')})`);
+}
+
+function showManualSteps(): void {
+  print('\nTo send to Segment as well:');
+  for (const [index, step] of explainManualSteps({ sourceSlug }).entries()) print(`  ${index + 1}. ${step}`);
+}
+
+function printReport(
+  fusionAuth: string,
+  changes: readonly ShownChange[],
+  segment: SegmentPlan | undefined,
+  variables: readonly string[],
+  applied: boolean,
+): void {
+  printJson({
+    fusionAuth,
+    changes: changes.map(({ sign, title, lines }) => ({ sign, title, lines })),
+    segment: (segment?.changes ?? []).map(({ description }) => description),
+    variables,
+    applied,
+  } satisfies SetupReport);
 }
 
 /** Has FusionAuth post a real event, where a bridge is there to take it. */
@@ -281,11 +291,14 @@ async function tryIt(api: FusionAuthApi, config: Config, { fusionAuthUrl }: Answ
     () => true,
     () => false,
   );
-  const start = config.fusionAuthUrl === fusionAuthUrl ? 'Start' : 'Restart';
   if (!runs) {
     print('\nStart the bridge (npm start); doctor --send then has FusionAuth post an event and follows it.');
     return;
   }
+  const mend =
+    config.fusionAuthUrl === fusionAuthUrl
+      ? 'doctor says more'
+      : 'Restart the bridge, so that it knows .env; doctor says more';
   try {
     const result = await sendTestEvent(api, bridge);
     if (result.kind === 'arrived') {
@@ -295,9 +308,7 @@ async function tryIt(api: FusionAuthApi, config: Config, { fusionAuthUrl }: Answ
     } else {
       const why =
         result.kind === 'refused' ? `the bridge refused it: ${result.reason}` : 'it has not arrived';
-      print(
-        `\n! FusionAuth posted an event, and ${why}. ${start} the bridge, so that it knows .env; doctor says more.`,
-      );
+      print(`\n! FusionAuth posted an event, and ${why}. ${mend}.`);
     }
   } catch (error) {
     print(`\n! No event could be tried: ${describeError(error)}`);

@@ -5,24 +5,9 @@ import * as clack from '@clack/prompts';
 import { isLoopback } from '../../config/config.ts';
 import type { FusionAuthApi, FusionAuthTenant } from '../../fusionauth/api/fusionauth-api.ts';
 import { describeError, CommandError } from '../report.ts';
+import type { Answers } from './answers.ts';
 import type { HmacWanted } from './plan.ts';
 import { demandRights } from './rights.ts';
-
-/** What `setup` is told, by questions or by settings and options. */
-export interface Answers {
-  readonly fusionAuthUrl: string;
-  readonly apiKey: string;
-  readonly webhookUrl: string;
-  /** Empty: as it is, or all. */
-  readonly tenantIds: readonly string[];
-  /** An HMAC key in place of a key pair. */
-  readonly hmac: HmacWanted | undefined;
-  readonly withEventLog: boolean;
-  /** Whether the API key is to be kept in `.env`, for `doctor`. */
-  readonly keepsApiKey: boolean;
-  /** Undefined: leave Segment alone. */
-  readonly segmentWriteKey: string | undefined;
-}
 
 /** What is known already: offered as the first choice. */
 export interface Suggestions {
