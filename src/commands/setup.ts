@@ -255,6 +255,11 @@ function keep(variables: Variables, show: Show): void {
   try {
     writeVariables(variables);
   } catch (error) {
+    // In a container: its environment says it already, and nothing may be written there.
+    if (names.every((name) => process.env[name] === variables[name])) {
+      show(`- .env cannot be written here; the environment has ${names.join(', ')}`);
+      return;
+    }
     throw new CommandError(`.env could not be written: ${(error as Error).message}`, {
       hint: `Run setup where it may write; or set ${names.join(', ')} for the bridge in another way, and run it again`,
       cause: error,

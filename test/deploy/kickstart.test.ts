@@ -1,29 +1,23 @@
 // The kickstart asks FusionAuth only for what its API has, by the types of FusionAuth's own client, and for all events
-// that the catalogue knows.
+// that `setup` asks for.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import ts from 'typescript';
 import { parse } from 'yaml';
-import { catalogue } from '../../src/fusionauth/catalogue.ts';
-import type { CatalogueEntry } from '../../src/fusionauth/catalogue.ts';
+import { planSetup } from '../../src/commands/setup/plan.ts';
+import { readState } from '../../src/commands/setup/state.ts';
+import { isKnownTo, wantedEvents } from '../../src/commands/setup/wanted-events.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { FusionAuthApi } from '../../src/fusionauth/api/fusionauth-api.ts';
 import { signingKeyId, webhookId } from '../../src/fusionauth/setup-ids.ts';
+import { FakeFusionAuth } from '../support/fake-fusionauth/fake-fusionauth.ts';
+import { applyKickstart, readKickstart } from '../support/fake-fusionauth/kickstart.ts';
+import type { Kickstart, KickstartRequest } from '../support/fake-fusionauth/kickstart.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
-
-interface Request {
-  readonly method: string;
-  readonly url: string;
-  readonly tenantId?: string;
-  readonly body: unknown;
-}
-interface Kickstart {
-  readonly variables: Readonly<Record<string, string>>;
-  readonly apiKeys: readonly { readonly key: string }[];
-  readonly requests: readonly Request[];
-}
 
 const text = read('deploy/kickstart/kickstart.json');
 const { fusionauth } = (
@@ -32,23 +26,7 @@ const { fusionauth } = (
   }
 ).services;
 
-/** What FusionAuth's kickstart puts in by itself. */
-const builtIn = { FUSIONAUTH_APPLICATION_ID: '3c219e58-ed0e-4b18-ad48-f4f92793ae32' };
-
-/** As FusionAuth reads it: variables put in for `#{name}`, the environment for `#{ENV.name}`. */
-function readKickstart(): Kickstart {
-  const { variables } = JSON.parse(text) as Kickstart;
-  const known: Record<string, string> = { ...builtIn, ...variables };
-  const substitute = (from: string): string =>
-    from.replace(/#\{([^}]+)\}/g, (_, name: string) => {
-      const value = name.startsWith('ENV.') ? fusionauth.environment[name.slice(4)] : known[name];
-      assert.ok(value !== undefined, `${name} is nowhere set`);
-      return substitute(value);
-    });
-  return JSON.parse(substitute(text)) as Kickstart;
-}
-
-const kickstart = readKickstart();
+const kickstart = readKickstart(text, fusionauth.environment);
 
 /** The request's type in FusionAuth's client, by its path. */
 const requestTypes: readonly [RegExp, string][] = [
@@ -61,7 +39,7 @@ const requestTypes: readonly [RegExp, string][] = [
 ];
 
 /** The faults that TypeScript finds in a request whose body stands as a literal beside the type that it must have. */
-function findTypeFaults(requests: readonly Request[]): string[] {
+function findTypeFaults(requests: readonly KickstartRequest[]): string[] {
   const checks = requests.map(({ url, body }) => {
     const type = requestTypes.find(([path]) => path.test(url))?.[1];
     assert.ok(type, `No type is known for ${url}`);
@@ -117,11 +95,8 @@ test('a body with a field that FusionAuth does not have, or an event that it doe
   );
 });
 
-const entries: readonly CatalogueEntry[] = catalogue;
-const [, pinned = ''] = /:(\d+\.\d+)\.\d+$/.exec(fusionauth.image) ?? [];
-const minor = (version: string) => (version === 'early' ? 0 : Number(version.split('.')[1]));
-/** `test` is what FusionAuth's own page sends, whatever is enabled. */
-const sent = entries.filter(({ type, since }) => type !== 'test' && minor(since) <= minor(pinned));
+const [, pinned = ''] = /:(\d+\.\d+\.\d+)$/.exec(fusionauth.image) ?? [];
+const wanted = wantedEvents(loadConfig({})).filter((entry) => isKnownTo(pinned, entry));
 
 function bodyOf(path: string): unknown {
   const request = kickstart.requests.find(({ url }) => url.startsWith(path));
@@ -129,24 +104,24 @@ function bodyOf(path: string): unknown {
   return request.body;
 }
 
-test('the webhook gets every event that the pinned FusionAuth sends, signed, under the ids that `setup` uses', () => {
+test('the webhook gets the events that `setup` asks for, signed, under the ids that it uses', () => {
   const { webhook } = bodyOf(`/api/webhook/${webhookId}`) as { webhook: Record<string, unknown> };
 
-  assert.deepEqual(webhook['eventsEnabled'], Object.fromEntries(sent.map(({ type }) => [type, true])));
+  assert.deepEqual(webhook['eventsEnabled'], Object.fromEntries(wanted.map(({ type }) => [type, true])));
   assert.deepEqual(webhook['signatureConfiguration'], { enabled: true, signingKeyId });
   assert.equal(webhook['global'], true);
   assert.equal(webhook['url'], fusionauth.environment['BRIDGE_WEBHOOK_URL']);
 });
 
-test('the tenant sends every event that it has a switch for, and nobody’s login waits for one', () => {
-  const { tenant } = bodyOf(`/api/tenant/${kickstart.variables['defaultTenantId']}`) as {
+test('the tenant sends those of them that it has a switch for, and nobody’s login waits for one', () => {
+  const { tenant } = bodyOf(`/api/tenant/${kickstart.variables?.['defaultTenantId']}`) as {
     tenant: { eventConfiguration: { events: object } };
   };
 
   assert.deepEqual(
     tenant.eventConfiguration.events,
     Object.fromEntries(
-      sent
+      wanted
         .filter(({ scope }) => scope !== 'instance')
         .map(({ type }) => [type, { enabled: true, transactionType: 'None' }]),
     ),
@@ -162,8 +137,29 @@ test('the key is there before the webhook that it signs, and both before the fir
   assert.ok(at('/api/tenant/') < at('/api/user/'));
 });
 
+test('FusionAuth’s stand-in takes all of it, and `setup` has nothing left to change there', async () => {
+  await using standIn = await FakeFusionAuth.start({ version: pinned });
+  await applyKickstart(standIn, kickstart);
+  const apiKey = kickstart.apiKeys[0]?.key ?? '';
+  const state = await readState(new FusionAuthApi({ url: standIn.url, apiKey, userAgent: 'test' }));
+
+  const webhookUrl = fusionauth.environment['BRIDGE_WEBHOOK_URL'] ?? '';
+  const plan = planSetup(state, {
+    webhookUrl,
+    tenantIds: [],
+    hmac: undefined,
+    events: wanted,
+    withEventLog: true,
+  });
+  assert.deepEqual(plan, []);
+  assert.deepEqual(
+    [...standIn.users.values()].map(({ email }) => email),
+    ['admin@example.com', 'richard@example.com'],
+  );
+});
+
 test('secrets come from the environment, none stands in the kickstart', () => {
-  const { variables, apiKeys } = JSON.parse(text) as Kickstart;
+  const { variables = {}, apiKeys } = JSON.parse(text) as Kickstart;
 
   assert.deepEqual(
     apiKeys.map(({ key }) => key),
