@@ -91,17 +91,41 @@ export class SegmentDestination implements Destination<string> {
   }
 }
 
+const kept = 'events are kept and sent later';
+/** Node's and OpenSSL's names for what may be wrong with a certificate. */
+const certificateFaults = /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+/** Node's and undici's codes, as an operator would say it. */
+const connectionFaults: Readonly<Record<string, string>> = {
+  EAI_AGAIN: 'DNS does not answer',
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'the connection broke off before an answer had come',
+  EPIPE: 'the connection broke off before an answer had come',
+  UND_ERR_SOCKET: 'the connection broke off before the answer was whole',
+  ETIMEDOUT: 'it does not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
+  EHOSTUNREACH: 'no way leads there',
+  ENETUNREACH: 'no way leads there',
+};
+
 /** What to throw where no answer came. */
 export function unreachable(host: string, cause: unknown): RetryableError {
   const message = `Segment (${host}) could not be reached`;
-  if ((cause as { code?: unknown }).code === 'ENOTFOUND') {
+  const { name, code } = cause as { name?: unknown; code?: unknown };
+  if (code === 'ENOTFOUND') {
     return new UnknownHostError(`${message}: the host name is unknown`, {
-      hint: 'Mend SEGMENT_ENDPOINT, or DNS on this machine; events are kept and sent later',
+      hint: `Mend SEGMENT_ENDPOINT, or DNS on this machine; ${kept}`,
       cause,
     });
   }
-  return new RetryableError(message, {
-    hint: 'Check the network, DNS and any proxy between this machine and Segment; events are kept and sent later',
+  if (typeof code === 'string' && certificateFaults.test(code)) {
+    return new RetryableError(`${message}: this machine does not trust its certificate (${code})`, {
+      hint: `Check this machine’s clock and certificates, and for a proxy that opens TLS (NODE_EXTRA_CA_CERTS names its authority); ${kept}`,
+      cause,
+    });
+  }
+  const fault = name === 'TimeoutError' ? 'it does not answer' : connectionFaults[String(code)];
+  return new RetryableError(fault === undefined ? message : `${message}: ${fault}`, {
+    hint: `Check the network, DNS and any proxy between this machine and Segment; ${kept}`,
     cause,
   });
 }
@@ -115,17 +139,35 @@ export function errorFor(
     case 'refused':
       return new BatchRefusedError('bad_request', `Segment answered ${answer.status}`);
     case 'misconfigured':
-      return new BlockedError(`Segment (${host}) answered ${answer.status}`, {
-        hint: 'Check SEGMENT_WRITE_KEY and SEGMENT_REGION or SEGMENT_ENDPOINT; events are kept and sent later',
-      });
+      return misconfigured(host, answer.status);
     case 'foreign':
       return new RetryableError(`${host} answered ${answer.status} with a web page, as Segment never does`, {
-        hint: 'Check SEGMENT_ENDPOINT, and for a proxy or a sign-in page between this machine and Segment; events are kept and sent later',
+        hint: `Check SEGMENT_ENDPOINT, and for a proxy or a sign-in page between this machine and Segment; ${kept}`,
       });
     case 'unavailable':
       return new RetryableError(`Segment (${host}) answered ${answer.status}`, {
-        hint: 'Segment is overloaded or down; events are kept and sent later',
+        hint:
+          answer.status === 429
+            ? `Segment asks to be sent less at a time: where that goes on, lower SEGMENT_EVENTS_PER_SECOND; ${kept}`
+            : `Segment is overloaded or down; ${kept}`,
         retryAfterMs: answer.retryAfterMs,
       });
   }
+}
+
+function misconfigured(host: string, status: number): BlockedError {
+  const message = `Segment (${host}) answered ${status}`;
+  if (status >= 300 && status < 400) {
+    return new BlockedError(`${message}, a redirect, which is not followed`, {
+      hint: `Check SEGMENT_ENDPOINT, and for a proxy or a sign-in page between this machine and Segment; ${kept}`,
+    });
+  }
+  if (status === 400 || status === 413) {
+    return new BlockedError(`${message} to a single message, and has taken none yet`, {
+      hint: `It may be no Segment that answers: check SEGMENT_ENDPOINT and SEGMENT_WRITE_KEY, and for a proxy that limits requests; ${kept}`,
+    });
+  }
+  return new BlockedError(message, {
+    hint: `Check SEGMENT_WRITE_KEY and SEGMENT_REGION or SEGMENT_ENDPOINT; ${kept}`,
+  });
 }

@@ -5,10 +5,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { catalogue } from '../../src/fusionauth/catalogue.ts';
+import { signatureHeader } from '../../src/fusionauth/signature.ts';
 import { sample, startBridge } from '../support/bridge.ts';
 import { runCommand } from '../support/command.ts';
 import type { Run } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';
+import { signWithSecret } from '../support/fusionauth.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
@@ -126,6 +128,36 @@ test('status exits with 0 where all is well, and with 1 and the reason where a d
   assert.match(well.stdout, /The books balance\./);
   assert.equal(unwell.exitCode, 1);
   assert.match(unwell.stdout, /^segment: .*answered 401\. Check SEGMENT_WRITE_KEY/m);
+});
+
+test('status names why no webhook is taken, and counts what is dead', async () => {
+  await using segment = await SegmentStandIn.start();
+  const secret = 'a secret that both sides have, 32 bytes';
+  await using bridge = await startBridge({
+    SEGMENT_WRITE_KEY: 'k',
+    SEGMENT_ENDPOINT: segment.url,
+    FUSIONAUTH_WEBHOOK_SECRET: secret,
+  });
+  const post = (body: string) => bridge.post(body, { [signatureHeader]: signWithSecret(body, secret) });
+  await bridge.post(sample('user.login.success'));
+
+  const refused = await run(['status', '--url', bridge.url]);
+  await post(JSON.stringify(sample('user.login.success')));
+  await bridge.settled();
+  segment.isBad = () => true;
+  await post(JSON.stringify(sample('user.login.success')));
+  await bridge.settled();
+  const dead = await run(['status', '--url', bridge.url]);
+
+  assert.equal(refused.exitCode, 1);
+  assert.match(
+    refused.stdout,
+    /^The last webhook was refused .*: 401, missing\. FusionAuth does not sign: run setup/m,
+  );
+  assert.match(refused.stdout, /^What to mend, link by link: doctor\./m);
+  assert.equal(dead.exitCode, 1);
+  assert.match(dead.stdout, /^segment: 1 dead record; dead-letters shows each with its reason$/m);
+  assert.doesNotMatch(dead.stdout, /refused/, 'webhooks come by now');
 });
 
 test('a command that finds no bridge says so, and what to do', async () => {

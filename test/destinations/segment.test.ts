@@ -310,12 +310,17 @@ describe('a batch that Segment cannot take now', () => {
     [
       'a broken connection',
       () => ({ kind: 'reset' }),
-      { message: /could not be reached/, retryAfterMs: undefined },
+      { message: /could not be reached: the connection broke off before/, retryAfterMs: undefined },
     ],
     [
       'a connection that breaks once the batch is taken',
       () => ({ kind: 'taken-but-reset' }),
-      { message: /could not be reached/, retryAfterMs: undefined },
+      { message: /could not be reached: the connection broke off before/, retryAfterMs: undefined },
+    ],
+    [
+      'an answer that breaks off',
+      () => ({ kind: 'taken-but-half-answered' }),
+      { message: /could not be reached: the connection broke off before/, retryAfterMs: undefined },
     ],
   ];
   for (const [what, fault, { message, retryAfterMs }] of cases) {
@@ -361,7 +366,13 @@ describe('a batch that Segment cannot take now', () => {
     assert.equal(failure.retryAfterMs, undefined);
   });
 
-  for (const status of [401, 403, 404, 301, 302, 307, 308]) {
+  const atFault: readonly (readonly [statuses: readonly number[], message: string, hint: RegExp])[] = [
+    [[401, 403, 404], '', /^Check SEGMENT_WRITE_KEY.*SEGMENT_REGION.*SEGMENT_ENDPOINT/],
+    [[301, 302, 307, 308], ', a redirect, which is not followed', /^Check SEGMENT_ENDPOINT.*sign-in page/],
+  ];
+  for (const [status, message, hint] of atFault.flatMap(([statuses, ...words]) =>
+    statuses.map((status) => [status, ...words] as const),
+  )) {
     test(`because of ${status} is held until a setting is mended, and the settings to check are named`, async () => {
       await using segment = await SegmentStandIn.start();
       await using destination = segmentAt(segment.url);
@@ -371,8 +382,8 @@ describe('a batch that Segment cannot take now', () => {
 
       assert.ok(failure instanceof BlockedError);
       assert.equal(failure.code, 'DESTINATION_BLOCKED');
-      assert.match(failure.message, new RegExp(`answered ${status}$`));
-      assert.match(failure.hint, /^Check SEGMENT_WRITE_KEY.*SEGMENT_REGION.*SEGMENT_ENDPOINT/);
+      assert.match(failure.message, new RegExp(`answered ${status}${message}$`));
+      assert.match(failure.hint, hint);
       assert.deepEqual([segment.requests, segment.messages.length], [1, 0], 'a redirect is not followed');
     });
   }
@@ -406,7 +417,10 @@ describe('a batch that Segment cannot take now', () => {
 
     const failure = await failureOf(destination.send([JSON.stringify(track('1'))], never));
 
-    assert.match(failure.message, new RegExp(`127\\.0\\.0\\.1:${port}.* could not be reached`));
+    assert.match(
+      failure.message,
+      new RegExp(`127\\.0\\.0\\.1:${port}.* could not be reached: nobody listens`),
+    );
     assert.match(failure.hint, /network, DNS and any proxy/);
     assert.ok(failure.cause instanceof Error);
   });

@@ -77,15 +77,15 @@ const cases: readonly Case[] = [
     // The date has whole seconds.
     waitMs: 1_900,
   },
-  failing('resets connections', { kind: 'reset' }, /could not be reached/, /network, DNS and any proxy/),
+  failing('resets connections', { kind: 'reset' }, /the connection broke off/, /network, DNS and any proxy/),
   {
-    ...failing('never answers', { kind: 'hang' }, /could not be reached/, /network, DNS and any proxy/),
+    ...failing('never answers', { kind: 'hang' }, /it does not answer/, /network, DNS and any proxy/),
     attempts: 1,
   },
   failing(
     'breaks off in the midst of its answer',
     { kind: 'taken-but-half-answered' },
-    /could not be reached/,
+    /the connection broke off/,
     /network, DNS and any proxy/,
   ),
   failing(
@@ -98,7 +98,7 @@ const cases: readonly Case[] = [
     ...failing(
       'redirects',
       { kind: 'status', status: 302, headers: { location: 'https://www.example.com/' } },
-      /answered 302/,
+      /answered 302, a redirect/,
       /SEGMENT_ENDPOINT/,
     ),
     state: 'blocked',
@@ -114,8 +114,8 @@ const cases: readonly Case[] = [
       return () => segment.renewCertificate(renewed);
     },
     state: 'retrying',
-    message: /could not be reached/,
-    hint: kept,
+    message: /does not trust its certificate \(CERT_HAS_EXPIRED\)/,
+    hint: /NODE_EXTRA_CA_CERTS.*events are kept/,
     cause: /certificate has expired/,
     attempts: 3,
   },

@@ -1,15 +1,17 @@
 // The running bridge: its log, and the webhooks that came.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { DiagnosisDocument } from '../../http/diagnosis.ts';
 import { findImbalances } from '../../http/status.ts';
 import type { Status } from '../../http/status.ts';
+import { pidFileName } from '../../log/sqlite/folder-lock.ts';
 import { version } from '../../version.ts';
 import { readFromBridge } from '../bridge-api.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
-import { fail, failed, listed, ok, skip, span, warn } from './check.ts';
+import { counted, fail, failed, listed, ok, skip, span, warn } from './check.ts';
 import type { Check } from './check.ts';
 
 export interface RunningBridge {
@@ -54,30 +56,61 @@ export async function checkLog(
 ): Promise<readonly Check[]> {
   const { dataDirectory } = config;
   return [
-    ...(running ? [writable(running, dataDirectory)] : []),
+    ...(running ? [checkStorage(running)] : checkFolder(dataDirectory)),
     await room(dataDirectory, running),
     damage(dataDirectory, running),
     ...(running ? [books(running.status)] : []),
   ];
 }
 
-function writable({ diagnosis: { log } }: RunningBridge, directory: string): Check {
+/** Whether the log can be written and read; `status` asks the same. */
+export function checkStorage({ diagnosis: { log } }: RunningBridge): Check {
   const name = 'log';
   if (!log.isWritable) {
     return fail(
       name,
-      `The log in ${directory} cannot be written: webhooks are answered 503`,
+      'The log in DATA_DIR cannot be written: webhooks are answered 503',
       'Make room on the disk, or give the bridge’s user the right to write there; it goes on by itself',
     );
   }
   if (!log.isReadable) {
     return fail(
       name,
-      `The log in ${directory} cannot be read: nothing is delivered`,
-      'See the bridge’s log lines, and check the disk',
+      'The log in DATA_DIR cannot be read: nothing is delivered',
+      'Restart the bridge, which repairs what is damaged; where that does not help, check the disk',
     );
   }
   return ok(name, `${megabytes(log.bytes)}, written and read`);
+}
+
+/** What the folder tells where no bridge answers; nothing where there is none yet. */
+function checkFolder(directory: string): readonly Check[] {
+  if (!existsSync(directory)) return [];
+  const name = 'log';
+  try {
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return [
+      fail(
+        name,
+        code === 'EROFS'
+          ? `DATA_DIR ${directory} is on a file system that is read-only (EROFS)`
+          : `DATA_DIR ${directory} cannot be written by this user (${code})`,
+        code === 'EROFS'
+          ? 'Check the disk, which a system makes read-only when it reports errors, then mount it for writing'
+          : 'Give it to the user that the bridge runs as, or set DATA_DIR to another folder',
+      ),
+    ];
+  }
+  if (!existsSync(join(directory, pidFileName))) return [ok(name, `${directory} can be written`)];
+  return [
+    warn(
+      name,
+      `The bridge that had ${directory} did not end in order: it was killed, or runs at another address`,
+      'Start it again: it goes on where it was, and what it acknowledged is on disk; or name it by --url',
+    ),
+  ];
 }
 
 async function room(directory: string, running: RunningBridge | undefined): Promise<Check> {
@@ -103,10 +136,14 @@ function damage(directory: string, running: RunningBridge | undefined): Check {
   const found = running?.diagnosis.log.damage;
   const fix = 'Check the disk; delete the file that was set aside when it is known what was lost';
   if (found) {
-    const lost = found.lostRecords === undefined ? 'an unknown number of' : String(found.lostRecords);
+    const { lostRecords } = found;
+    const lost =
+      lostRecords === undefined
+        ? 'whether records were lost is not known'
+        : `${counted(lostRecords, 'record')} ${lostRecords === 1 ? 'was' : 'were'} lost`;
     return fail(
       name,
-      `The log was damaged at this start (${found.found}): ${lost} records were lost; ${found.setAside} is kept`,
+      `The log was damaged at this start (${found.found}): ${lost}; ${found.setAside} is kept`,
       fix,
     );
   }
@@ -140,6 +177,14 @@ const refusalFixes: Readonly<Record<string, string>> = {
     'Something between FusionAuth and the bridge changes the body: a proxy must pass it on as it is',
 };
 
+/** By the status of the answer, where nothing closer is known. */
+const statusFixes: Readonly<Record<number, string>> = {
+  400: 'It was no event of FusionAuth’s: nothing is to be done, unless FusionAuth sent it; report it then',
+  401: 'It had no signature of FusionAuth’s: nothing is to be done, unless FusionAuth sent it',
+  415: 'FusionAuth sends JSON: find out who else posts here',
+  500: 'It is a fault of the bridge’s own: report it, with its log lines',
+};
+
 /** What last came, and what was last turned away. */
 export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): readonly Check[] {
   const { lastTaken, unknownTypes } = webhooks;
@@ -154,7 +199,7 @@ export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): 
           'Log in at FusionAuth; where none comes, see the checks of FusionAuth here',
         )
       : ok('webhooks', taken ?? ''),
-    refusals(webhooks, now),
+    checkRefusals(webhooks, now),
     unknownTypes.length === 0
       ? ok('event-types', 'All that came are known')
       : warn(
@@ -165,18 +210,20 @@ export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): 
   ];
 }
 
-/** A scanner's post is refused as well, so that it is no fault where FusionAuth's have come through. */
-function refusals({ lastTaken, lastRefused }: DiagnosisDocument['webhooks'], now: number): Check {
+/**
+ * A scanner's post is refused as well, so that it is no fault where FusionAuth's have come through. `status` asks the same.
+ */
+export function checkRefusals({ lastTaken, lastRefused }: DiagnosisDocument['webhooks'], now: number): Check {
   const name = 'refusals';
   if (lastRefused === undefined) return ok(name, 'None since the start');
   if (lastTaken !== undefined && lastRefused.at <= lastTaken.at)
     return ok(name, 'None since the last that was taken');
-  const { at, status, reason, hint = 'See docs/operations.md' } = lastRefused;
+  const { at, status, reason, hint } = lastRefused;
   const find = lastTaken === undefined ? fail : warn;
   return find(
     name,
     `The last webhook was refused ${span(now - at)} ago: ${status}, ${reason}`,
-    refusalFixes[reason] ?? hint,
+    refusalFixes[reason] ?? statusFixes[status] ?? hint ?? 'See the bridge’s log lines',
   );
 }
 

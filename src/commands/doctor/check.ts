@@ -56,6 +56,11 @@ export function listed(words: readonly string[], most = 5): string {
   return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1) ?? ''}`;
 }
 
+/** `1 record`, `2 records`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `3 days`, of milliseconds. */
 export function span(milliseconds: number): string {
   const seconds = Math.round(Math.abs(milliseconds) / 1000);
@@ -65,7 +70,7 @@ export function span(milliseconds: number): string {
     ['minute', 60],
   ] as const) {
     const count = Math.floor(seconds / length);
-    if (count > 0) return `${count} ${unit}${count === 1 ? '' : 's'}`;
+    if (count > 0) return counted(count, unit);
   }
-  return `${seconds} second${seconds === 1 ? '' : 's'}`;
+  return counted(seconds, 'second');
 }

@@ -6,7 +6,7 @@ import type { DeadLettersDocument } from '../../http/records-api.ts';
 import { readFromBridge } from '../bridge-api.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
 import type { RunningBridge } from './bridge.ts';
-import { fail, listed, ok, span, warn } from './check.ts';
+import { counted, fail, listed, ok, span, warn } from './check.ts';
 import type { Check } from './check.ts';
 
 /** Delivery takes a second or so; a minute is the longest wait between two attempts. */
@@ -35,14 +35,14 @@ function state(destination: string, { state, fault }: DestinationStatus): Check 
   const name = `${destination}.state`;
   if (state === 'running') return ok(name, 'Delivers');
   const { message = `It is ${state}`, hint = 'See the bridge’s log lines', attempts = 0 } = fault ?? {};
-  const detail = `${state}: ${message}${attempts > 0 ? `, ${attempts} attempts` : ''}`;
+  const detail = `${state}: ${message}${attempts > 0 ? `, ${counted(attempts, 'attempt')}` : ''}`;
   return state === 'blocked' ? fail(name, detail, hint) : warn(name, detail, hint);
 }
 
 function lag(destination: string, { pending, oldestPendingSeconds, state }: DestinationStatus): Check {
   const name = `${destination}.lag`;
   if (pending === 0) return ok(name, 'Nothing is pending');
-  const detail = `${pending} records are pending, the oldest since ${span(oldestPendingSeconds * 1000)}`;
+  const detail = `${counted(pending, 'record')} pending, the oldest since ${span(oldestPendingSeconds * 1000)}`;
   if (oldestPendingSeconds < lateSeconds) return ok(name, detail);
   return warn(
     name,
@@ -58,7 +58,7 @@ function deadLetters(destination: string, { dead }: DestinationStatus, reasons: 
   if (dead === 0) return ok(name, 'There are none');
   return warn(
     name,
-    `${dead} records are dead: ${listed(reasons)}`,
-    `dead-letters list shows them; retry them when what was wrong is mended: dead-letters retry --of ${destination}`,
+    `${counted(dead, 'dead record')}: ${listed(reasons)}`,
+    `See them by dead-letters; when what was wrong is mended: dead-letters retry --of ${destination}`,
   );
 }

@@ -18,6 +18,11 @@ const hints: Readonly<Record<string, string>> = {
     'The user lacks a right: GRANT CREATE ON DATABASE and rights on the schema’s tables, or name another user',
   '25006': 'The server is read-only: name the primary in WAREHOUSE_URL',
   '53100': 'The server’s disk is full: make room there',
+  '57014':
+    'A time limit of the server’s, or an administrator, cancelled the load: raise statement_timeout for this user',
+  '58030': 'The server cannot read or write its disk: see its log, and check that disk',
+  XX001: 'The server found a damaged file of its own: see its log, and restore the database',
+  XX002: 'The server found a damaged index: see its log, and run reindex there',
   '53200': 'The server is out of memory: give it more, or lower its work_mem',
   '53300': 'The server has no connection to spare: raise max_connections, or end idle sessions',
   '55P03': 'Another session holds a lock on a table of the warehouse: end it',

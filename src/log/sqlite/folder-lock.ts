@@ -8,6 +8,9 @@ import { makeFolder } from '../../durable-files.ts';
 import { LogOpenError } from '../log.ts';
 import { errcodeOf } from './worker-rpc.ts';
 
+/** In the folder while a process has it; what is left of one that did not end in order. */
+export const pidFileName = 'bridge.pid';
+
 export interface FolderLock {
   readonly connection: DatabaseSync;
   readonly pidFile: string;
@@ -20,7 +23,7 @@ const heldLocks = new Set<DatabaseSync>();
 
 /** Takes the folder for this process. The operating system drops the lock with the process, however it ends. */
 export function lockDirectory(directory: string): FolderLock {
-  const pidFile = join(directory, 'bridge.pid');
+  const pidFile = join(directory, pidFileName);
   let lock: DatabaseSync | undefined;
   try {
     makeFolder(directory);

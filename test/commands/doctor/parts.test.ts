@@ -2,7 +2,7 @@
 // What FusionAuth may have wrong is in fusionauth.test.ts, the command as its user has it in command.test.ts.
 
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -242,10 +242,45 @@ describe('the log', () => {
     assertFinds(await checkLog(config, running), 'books', 'fail', { detail: /received 3/, fix: /Report/ });
   });
 
+  test('was damaged, and nobody knows what was lost', async () => {
+    const damage = { found: 'a page is torn', setAside: 'log.sqlite.damaged-1', lostRecords: undefined };
+
+    assertFinds(await checkLog(config, withLog({ damage })), 'damage', 'fail', {
+      detail: /whether records were lost is not known; log\.sqlite\.damaged-1 is kept/,
+      fix: /disk/,
+    });
+  });
+
+  test('is of a bridge that was killed', async () => {
+    await using directory = await temporaryFolder();
+    writeFileSync(join(directory.path, 'bridge.pid'), '12345\n');
+
+    assertFinds(await checkLog(configOf({ DATA_DIR: directory.path }), undefined), 'log', 'warn', {
+      detail: /did not end in order/,
+      fix: /^Start it again/,
+    });
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  test('stands where nobody may write', { skip: isRoot && 'root may write everywhere' }, async () => {
+    await using directory = await temporaryFolder();
+    const kept = join(directory.path, 'data');
+    mkdirSync(kept, { mode: 0o500 });
+
+    assertFinds(await checkLog(configOf({ DATA_DIR: kept }), undefined), 'log', 'fail', {
+      detail: /cannot be written by this user \(EACCES\)/,
+      fix: /DATA_DIR/,
+    });
+  });
+
   test('of a bridge that does not run is judged by its volume', async () => {
     assert.deepEqual(
-      (await checkLog(config, undefined)).map(({ name }) => name),
-      ['disk', 'damage'],
+      (await checkLog(config, undefined)).map(({ name, status }) => [name, status]),
+      [
+        ['log', 'ok'],
+        ['disk', 'ok'],
+        ['damage', 'ok'],
+      ],
     );
     const [disk] = await checkLog(configOf({ DATA_DIR: join(folder.path, 'none') }), undefined);
     assert.equal(disk?.status, 'skip');
@@ -290,6 +325,20 @@ describe('webhooks', () => {
       assertFinds(checkWebhooks(withWebhooks({ lastRefused: { ...refused, reason } })), 'refusals', 'warn', {
         fix,
       });
+    });
+  }
+
+  for (const [status, reason, fix] of [
+    [400, 'event.id is missing', /unless FusionAuth sent it/],
+    [401, 'malformed', /unless FusionAuth sent it/],
+    [415, 'not application/json', /who else posts here/],
+    [500, 'a fault', /report it/],
+  ] as const) {
+    test(`are refused with ${status}: ${reason}`, () => {
+      const webhooks = { ...neverTaken, lastRefused: { at: now - 500, status, reason } };
+      const checks = checkWebhooks({ ...healthy, diagnosis: { ...healthy.diagnosis, webhooks } });
+
+      assertFinds(checks.slice(1), 'refusals', 'fail', { fix });
     });
   }
 
@@ -362,6 +411,8 @@ describe('Segment', () => {
   for (const [status, fix] of [
     [401, /SEGMENT_WRITE_KEY/],
     [404, /SEGMENT_ENDPOINT/],
+    [302, /sign-in page/],
+    [429, /SEGMENT_EVENTS_PER_SECOND/],
     [503, /overloaded/],
   ] as const) {
     test(`answers ${status}`, async () => {
@@ -535,7 +586,7 @@ describe('a destination', () => {
 
   test('lags behind', async () => {
     assertFinds(await find({ pending: 5, oldestPendingSeconds: 7_300 }), 'segment.lag', 'warn', {
-      detail: /^5 records are pending, the oldest since 2 hours$/,
+      detail: /^5 records pending, the oldest since 2 hours$/,
       fix: /catching up/,
     });
   });
