@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { cli } from '../support/command.ts';
+import { cli, runCommand } from '../support/command.ts';
 import { BridgeProcess, sample, startBridge } from '../support/bridge.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
@@ -336,6 +336,16 @@ test('a full disk is answered 503 with Retry-After; with room again the bridge g
 
     assert.deepEqual([refused?.status, refused?.headers['retry-after']], [503, '5']);
     assert.equal((await bridge.get('/readyz')).status, 503);
+    const settings = { DATA_DIR: dataDirectory, WAREHOUSE_URL: 'off' };
+    const status = await runCommand(['status', '--url', bridge.url], { settings });
+    const doctor = await runCommand(['doctor', '--url', bridge.url], { settings });
+    assert.deepEqual([status.exitCode, doctor.exitCode], [1, 1]);
+    assert.match(
+      status.stdout,
+      /^The log in DATA_DIR cannot be written: webhooks are answered 503\. Make room/m,
+    );
+    assert.match(doctor.stdout, /^✖ log +The log in DATA_DIR cannot be written/m);
+    assert.match(doctor.stdout, /^! disk +\d+ MB are free of 2 MB/m);
     await run('rm', [join(dataDirectory, 'ballast')]);
     await run('mount', ['-o', 'remount,size=20m', dataDirectory]);
     let readiness = 0;

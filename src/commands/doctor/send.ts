@@ -46,7 +46,9 @@ export async function sendTest(
         fail(
           name,
           `The bridge answered ${answer.statusCode}: ${messageOf(text)}`,
-          'See the bridge’s log lines, which say why',
+          answer.statusCode === 401
+            ? 'Set FUSIONAUTH_WEBHOOK_SECRET here to the one that the bridge was started with'
+            : 'See the bridge’s log lines, which say why',
         ),
       ];
     }
