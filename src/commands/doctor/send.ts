@@ -59,7 +59,7 @@ export async function sendTest(
   return [
     ok(
       name,
-      `Event ${id} was taken; it leaves a track “${eventName}” of ${anonymousId} at Segment, and a row in ${table} and tracks`,
+      `Event ${id} was taken; each Segment source gets a track “${eventName}” of ${anonymousId}, each warehouse a row in ${table} and in tracks`,
     ),
     ...(await follow(address, id, patience)),
   ];

@@ -119,6 +119,12 @@ describe('doctor', { timeout: 120_000 }, () => {
     );
     const rows = await warehouse.query('select id from fusionauth.bridge_tested');
     assert.deepEqual(rows, [{ id: `fusionauth-${id}-track` }]);
+    const after = await doctor();
+    assert.match(
+      after.stdout,
+      /^✔ webhooks +The last was taken .*: user\.login\.success, /m,
+      'its own does not count',
+    );
   });
 
   test('--send says where the bridge takes another signature', async () => {
