@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { signBody } from '../fusionauth/sign.ts';
 import { bridgeAddress } from './bridge-api.ts';
-import { checkClock, checkLog, checkWebhooks, reachBridge } from './doctor/bridge.ts';
+import { checkClock, checkFolder, checkLog, checkWebhooks, reachBridge } from './doctor/bridge.ts';
 import type { RunningBridge } from './doctor/bridge.ts';
 import { fail, failed, skip } from './doctor/check.ts';
 import type { Check, CheckStatus } from './doctor/check.ts';
@@ -64,8 +64,9 @@ async function examine(options: DoctorOptions, add: (found: readonly Check[]) =>
   }
   add(checkConfiguration(config));
   const address = bridgeAddress(options.url, config);
-  const { check, running } = await reachBridge(address);
+  const { check, running, answers } = await reachBridge(address);
   add([check]);
+  if (!answers) add(checkFolder(config.dataDirectory));
   add(await guarded('log', () => checkLog(config, running)));
   if (running) add(checkWebhooks(running));
 

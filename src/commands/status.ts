@@ -1,27 +1,24 @@
 // `status`: the books of a running bridge, and what keeps webhooks out or destinations from working.
 
 import type { Config } from '../config/config.ts';
-import type { DiagnosisDocument } from '../http/diagnosis.ts';
 import { findImbalances } from '../http/status.ts';
 import type { Status } from '../http/status.ts';
-import { bridgeAddress, readFromBridge } from './bridge-api.ts';
-import { checkRefusals, checkStorage } from './doctor/bridge.ts';
+import { bridgeAddress } from './bridge-api.ts';
+import { askBridge, checkRefusals, checkStorage } from './doctor/bridge.ts';
 import { counted } from './doctor/check.ts';
 import type { Check } from './doctor/check.ts';
-import { formatTable, print, printJson } from './report.ts';
+import { CommandError, formatTable, print, printJson } from './report.ts';
 
 /**
  * Exit code 1 where a destination does not work or holds dead records, the log cannot be written or read, no webhook was
  * ever taken and the last was refused, or the books do not balance.
  */
 export async function status({ url, json }: { url?: string; json?: boolean }, config: Config): Promise<void> {
-  const address = bridgeAddress(url, config);
-  const current = (await readFromBridge(address, '/api/status')) as Status;
-  const diagnosis = (await readFromBridge(address, '/api/diagnosis')) as DiagnosisDocument;
-  const intake = [
-    checkStorage({ status: current, diagnosis }),
-    checkRefusals(diagnosis.webhooks, diagnosis.now),
-  ];
+  const running = await askBridge(bridgeAddress(url, config));
+  const { status: current, diagnosis } = running;
+  const intake = [checkStorage(running), checkRefusals(diagnosis.webhooks, diagnosis.now)];
+  if (current === undefined)
+    throw new CommandError('The books cannot be read', { hint: inWords(intake).join('\n') });
   const imbalances = findImbalances(current);
   const isWell =
     imbalances.length === 0 &&
@@ -33,6 +30,10 @@ export async function status({ url, json }: { url?: string; json?: boolean }, co
     if (!isWell) print('\nWhat to mend, link by link: doctor. What each fault means: docs/operations.md.');
   }
   if (!isWell) process.exitCode = 1;
+}
+
+function inWords(intake: readonly Check[]): readonly string[] {
+  return intake.flatMap(({ status, detail, fix }) => (status === 'ok' ? [] : [`${detail}. ${fix}`]));
 }
 
 function describe(current: Status, intake: readonly Check[], imbalances: readonly string[]): string {
@@ -53,7 +54,7 @@ function describe(current: Status, intake: readonly Check[], imbalances: readonl
       ]),
     ]),
     '',
-    ...intake.flatMap(({ status, detail, fix }) => (status === 'ok' ? [] : [`${detail}. ${fix}`])),
+    ...inWords(intake),
     ...destinations.flatMap(([name, { fault }]) =>
       fault ? [`${name}: ${fault.message}. ${fault.hint}`] : [],
     ),

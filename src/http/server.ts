@@ -2,6 +2,7 @@
 
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { LogUnavailableError } from '../log/log.ts';
 import type { EventLog, RecordSummary } from '../log/log.ts';
 import type { Tracing } from '../tracing.ts';
 import { createAccessGuard } from './access.ts';
@@ -82,6 +83,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return reply.type(metrics.registry.contentType).send(await metrics.scrape());
   });
 
+  server.setErrorHandler((error, _request, reply) => {
+    if (!(error instanceof LogUnavailableError)) throw error;
+    const { code, message, hint } = error;
+    return reply.code(503).send({ code, message, hint });
+  });
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
       code: 'NOT_FOUND',

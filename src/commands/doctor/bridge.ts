@@ -9,14 +9,18 @@ import { findImbalances } from '../../http/status.ts';
 import type { Status } from '../../http/status.ts';
 import { pidFileName } from '../../log/sqlite/folder-lock.ts';
 import { version } from '../../version.ts';
-import { readFromBridge } from '../bridge-api.ts';
+import { BridgeAwayError, readFromBridge } from '../bridge-api.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
+import { CommandError } from '../report.ts';
 import { counted, fail, failed, listed, ok, skip, span, warn } from './check.ts';
 import type { Check } from './check.ts';
 
 export interface RunningBridge {
   readonly diagnosis: DiagnosisDocument;
-  readonly status: Status;
+  /** Undefined where the log cannot be read … */
+  readonly status: Status | undefined;
+  /** … which this tells of. */
+  readonly fault?: CommandError;
 }
 
 /** The room below which webhooks are refused is 128 MB, or 5 % of a small volume; warned of at four times that. */
@@ -26,26 +30,47 @@ const scarceShare = 0.1;
 const skewWarnMs = 5_000;
 const skewFailMs = 5 * 60_000;
 
+interface Reached {
+  readonly check: Check;
+  /** Undefined where it cannot be asked … */
+  readonly running: RunningBridge | undefined;
+  /** … as where it asks for another token: nobody knows then whether it is well. */
+  readonly answers: boolean;
+}
+
 /** Asks the bridge; the finding alone where it cannot be asked. */
-export async function reachBridge(
-  address: BridgeAddress,
-): Promise<{ check: Check; running: RunningBridge | undefined }> {
+export async function reachBridge(address: BridgeAddress): Promise<Reached> {
   const name = 'bridge';
   try {
-    const diagnosis = (await readFromBridge(address, '/api/diagnosis')) as DiagnosisDocument;
-    const status = (await readFromBridge(address, '/api/status')) as Status;
-    const running = { diagnosis, status };
+    const running = await askBridge(address);
+    const { diagnosis } = running;
+    const answers = true;
     if (diagnosis.version !== version) {
       const detail = `Version ${diagnosis.version} runs at ${address.url}, and this command is ${version}`;
       return {
         check: warn(name, detail, 'Restart the bridge, so that it is the version that is installed'),
         running,
+        answers,
       };
     }
     const since = span(diagnosis.now - diagnosis.startedAt);
-    return { check: ok(name, `Version ${version} runs at ${address.url} since ${since}`), running };
+    return { check: ok(name, `Version ${version} runs at ${address.url} since ${since}`), running, answers };
   } catch (error) {
-    return { check: failed(name, error), running: undefined };
+    // What it answers has no cause; what keeps an answer from coming is one.
+    const answers = error instanceof CommandError && error.cause === undefined;
+    return { check: failed(name, error), running: undefined, answers };
+  }
+}
+
+/** Throws CommandError. */
+export async function askBridge(address: BridgeAddress): Promise<RunningBridge> {
+  const diagnosis = (await readFromBridge(address, '/api/diagnosis')) as DiagnosisDocument;
+  try {
+    return { diagnosis, status: (await readFromBridge(address, '/api/status')) as Status };
+  } catch (error) {
+    // It answers, and cannot read its log.
+    if (!(error instanceof BridgeAwayError) || error.cause !== undefined) throw error;
+    return { diagnosis, status: undefined, fault: error };
   }
 }
 
@@ -56,7 +81,7 @@ export async function checkLog(
 ): Promise<readonly Check[]> {
   const { dataDirectory } = config;
   return [
-    ...(running ? [checkStorage(running)] : checkFolder(dataDirectory)),
+    ...(running ? [checkStorage(running)] : []),
     await room(dataDirectory, running),
     damage(dataDirectory, running),
     ...(running ? [books(running.status)] : []),
@@ -64,27 +89,31 @@ export async function checkLog(
 }
 
 /** Whether the log can be written and read; `status` asks the same. */
-export function checkStorage({ diagnosis: { log } }: RunningBridge): Check {
+export function checkStorage({ diagnosis: { log }, fault }: RunningBridge): Check {
   const name = 'log';
+  const isReadable = log.isReadable && fault === undefined;
   if (!log.isWritable) {
     return fail(
       name,
-      'The log in DATA_DIR cannot be written: webhooks are answered 503',
-      'Make room on the disk, or give the bridge’s user the right to write there; it goes on by itself',
+      isReadable
+        ? 'The log in DATA_DIR cannot be written: webhooks are answered 503'
+        : 'The log in DATA_DIR cannot be written or read: webhooks are answered 503, and nothing is delivered',
+      'Make room on the disk, let the bridge’s user write there, or replace it where it reports errors; the last refusal says which',
     );
   }
-  if (!log.isReadable) {
+  if (!isReadable) {
     return fail(
       name,
       'The log in DATA_DIR cannot be read: nothing is delivered',
-      'Restart the bridge, which repairs what is damaged; where that does not help, check the disk',
+      fault?.hint ??
+        'Restart the bridge, which repairs what is damaged; where that does not help, check the disk',
     );
   }
   return ok(name, `${megabytes(log.bytes)}, written and read`);
 }
 
 /** What the folder tells where no bridge answers; nothing where there is none yet. */
-function checkFolder(directory: string): readonly Check[] {
+export function checkFolder(directory: string): readonly Check[] {
   if (!existsSync(directory)) return [];
   const name = 'log';
   try {
@@ -155,7 +184,8 @@ function damage(directory: string, running: RunningBridge | undefined): Check {
     : warn(name, `The log was damaged once: ${listed(kept)} in ${directory}`, fix);
 }
 
-function books(status: Status): Check {
+function books(status: Status | undefined): Check {
+  if (status === undefined) return skip('books', 'They stand in the log, which cannot be read');
   const imbalances = findImbalances(status);
   return imbalances.length === 0
     ? ok('books', `They balance: ${status.received} received, ${status.stored} stored`)

@@ -6,7 +6,7 @@ import type { DeadLettersDocument } from '../../http/records-api.ts';
 import { readFromBridge } from '../bridge-api.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
 import type { RunningBridge } from './bridge.ts';
-import { counted, fail, listed, ok, span, warn } from './check.ts';
+import { counted, fail, listed, ok, skip, span, warn } from './check.ts';
 import type { Check } from './check.ts';
 
 /** Delivery takes a second or so; a minute is the longest wait between two attempts. */
@@ -17,6 +17,9 @@ export async function checkDestinations(
   address: BridgeAddress,
   { status }: RunningBridge,
 ): Promise<readonly Check[]> {
+  if (status === undefined) {
+    return [skip('destinations', 'How they fare stands in the log, which cannot be read')];
+  }
   const { counts } = (await readFromBridge(address, '/api/dead-letters?limit=1')) as DeadLettersDocument;
   return config.destinations.flatMap(({ name }) => {
     const destination = status.destinations[name];

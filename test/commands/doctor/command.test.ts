@@ -2,6 +2,8 @@
 // them. Each fault by itself is in parts.test.ts.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { DoctorReport } from '../../../src/commands/doctor.ts';
 import { sendTest } from '../../../src/commands/doctor/send.ts';
@@ -212,6 +214,33 @@ describe('doctor', { timeout: 120_000 }, () => {
         assert.ok(!`${stdout}${stderr}`.includes(secret), stdout);
     }
   });
+});
+
+test('a log that cannot be read any more is named by doctor and by status, with what mends it', async () => {
+  await using folder = await temporaryFolder();
+  await using bridge = await startBridge({ DATA_DIR: folder.path });
+  await bridge.post(sample('user.login.success'));
+  const database = new DatabaseSync(join(folder.path, 'log.sqlite'));
+  database.exec('alter table books rename to lost');
+  database.close();
+  const refused = await bridge.post(sample('user.login.success'));
+  const settings = { DATA_DIR: folder.path, WAREHOUSE_URL: 'off' };
+
+  const api = await bridge.get('/api/status');
+  const status = await runCommand(['status', '--url', bridge.url], { settings });
+  const doctor = await runCommand(['doctor', '--url', bridge.url], { settings });
+
+  assert.deepEqual([refused.status, api.status], [503, 503]);
+  const { code, hint } = JSON.parse(api.text) as { code: string; hint: string };
+  assert.equal(code, 'LOG_UNAVAILABLE');
+  assert.match(hint, /check the volume of DATA_DIR/);
+  assert.deepEqual([status.exitCode, status.stdout], [1, '']);
+  assert.match(status.stderr, /^The books cannot be read\nThe log in DATA_DIR cannot be written or read: /);
+  assert.match(status.stderr, /^The last webhook was refused .*: 503, The log could not be written/m);
+  assert.equal(doctor.exitCode, 1);
+  assert.match(doctor.stdout, /^✔ bridge /m);
+  assert.match(doctor.stdout, /^✖ log +The log in DATA_DIR cannot be written or read: .*\n +→ /m);
+  assert.match(doctor.stdout, /^- books +They stand in the log, which cannot be read$/m);
 });
 
 test('a test event that does not arrive is a finding, with what keeps it', async () => {

@@ -6,7 +6,13 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { checkClock, checkLog, checkWebhooks, reachBridge } from '../../../src/commands/doctor/bridge.ts';
+import {
+  checkClock,
+  checkFolder,
+  checkLog,
+  checkWebhooks,
+  reachBridge,
+} from '../../../src/commands/doctor/bridge.ts';
 import type { RunningBridge } from '../../../src/commands/doctor/bridge.ts';
 import type { Check, CheckStatus } from '../../../src/commands/doctor/check.ts';
 import { checkConfiguration } from '../../../src/commands/doctor/configuration.ts';
@@ -17,7 +23,7 @@ import { loadConfig } from '../../../src/config/config.ts';
 import type { Config, Environment } from '../../../src/config/config.ts';
 import type { SegmentConfig, WarehouseConfig } from '../../../src/config/destinations.ts';
 import { warehouseOf } from '../../../src/config/destinations.ts';
-import type { DestinationStatus } from '../../../src/http/status.ts';
+import type { DestinationStatus, Status } from '../../../src/http/status.ts';
 import { version } from '../../../src/version.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { closeServer, listenOnLoopback, urlOf } from '../../support/loopback-server.ts';
@@ -35,7 +41,7 @@ const delivering: DestinationStatus = {
   dead: 0,
   oldestPendingSeconds: 0,
 };
-const healthy: RunningBridge = {
+const healthy: RunningBridge & { status: Status } = {
   diagnosis: {
     version,
     node: process.version,
@@ -154,10 +160,29 @@ describe('the bridge', () => {
     assert.deepEqual(running, healthy);
   });
 
+  test('answers, and cannot read its log', async () => {
+    // It reads what it remembers, and no more.
+    const log = { ...healthy.diagnosis.log, isWritable: false, isReadable: true };
+    await using bridge = await startDocuments({ '/api/diagnosis': { ...healthy.diagnosis, log } }, 503);
+
+    const { check, running } = await reachBridge(bridge.address);
+
+    assert.ok(running);
+    assertAllWell([check]);
+    const config = configOf({ DATA_DIR: '/nonexistent' });
+    const [storage, , , books] = await checkLog(config, running);
+    assert.deepEqual([storage?.name, storage?.status], ['log', 'fail']);
+    assert.match(storage?.detail ?? '', /cannot be written or read: .* nothing is delivered/);
+    assert.deepEqual([books?.name, books?.status], ['books', 'skip']);
+    const [destinations] = await checkDestinations(config, bridge.address, running);
+    assert.equal(destinations?.status, 'skip');
+  });
+
   test('does not run', async () => {
-    const { check } = await reachBridge({ url: 'http://127.0.0.1:1', adminToken: undefined });
+    const { check, answers } = await reachBridge({ url: 'http://127.0.0.1:1', adminToken: undefined });
 
     assertFinds([check], 'bridge', 'fail', { detail: /ECONNREFUSED/, fix: /npm start/ });
+    assert.equal(answers, false);
   });
 
   test('is something else', async () => {
@@ -169,7 +194,10 @@ describe('the bridge', () => {
   test('asks for another ADMIN_TOKEN', async () => {
     await using bridge = await startDocuments({}, 401);
 
-    assertFinds([(await reachBridge(bridge.address)).check], 'bridge', 'fail', { fix: /ADMIN_TOKEN/ });
+    const { check, answers } = await reachBridge(bridge.address);
+
+    assertFinds([check], 'bridge', 'fail', { fix: /ADMIN_TOKEN/ });
+    assert.equal(answers, true);
   });
 
   test('is of another version', async () => {
@@ -255,19 +283,24 @@ describe('the log', () => {
     await using directory = await temporaryFolder();
     writeFileSync(join(directory.path, 'bridge.pid'), '12345\n');
 
-    assertFinds(await checkLog(configOf({ DATA_DIR: directory.path }), undefined), 'log', 'warn', {
+    assertFinds(checkFolder(directory.path), 'log', 'warn', {
       detail: /did not end in order/,
       fix: /^Start it again/,
     });
   });
 
   const isRoot = process.getuid?.() === 0;
+  test('is of a bridge that has ended in order, or of none yet', () => {
+    assertAllWell(checkFolder(folder.path));
+    assert.deepEqual(checkFolder(join(folder.path, 'none')), []);
+  });
+
   test('stands where nobody may write', { skip: isRoot && 'root may write everywhere' }, async () => {
     await using directory = await temporaryFolder();
     const kept = join(directory.path, 'data');
     mkdirSync(kept, { mode: 0o500 });
 
-    assertFinds(await checkLog(configOf({ DATA_DIR: kept }), undefined), 'log', 'fail', {
+    assertFinds(checkFolder(kept), 'log', 'fail', {
       detail: /cannot be written by this user \(EACCES\)/,
       fix: /DATA_DIR/,
     });
@@ -277,7 +310,6 @@ describe('the log', () => {
     assert.deepEqual(
       (await checkLog(config, undefined)).map(({ name, status }) => [name, status]),
       [
-        ['log', 'ok'],
         ['disk', 'ok'],
         ['damage', 'ok'],
       ],
