@@ -79,7 +79,9 @@ describe('doctor', { timeout: 120_000 }, () => {
     const [summary = '', blank, ...checks] = stdout.trimEnd().split('\n').reverse();
     assert.match(summary, /^All is well: \d+ checks/);
     assert.equal(blank, '');
-    for (const line of checks) assert.match(line, /^[✔-] [a-z.-]+ /);
+    // What could not be looked at may say how it could be.
+    assert.doesNotMatch(stdout, /^[!✖]/m);
+    assert.doesNotMatch(stdout, /^✔.*\n +→/m);
     assert.ok(checks.length >= 15, stdout);
     assert.deepEqual([exitCode, stderr], [0, '']);
   });
