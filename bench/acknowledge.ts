@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatTable, print } from '../src/commands/report.ts';
+import { startArguments } from '../test/support/bridge.ts';
 import { freePort } from '../test/support/free-port.ts';
 import type { Status } from '../src/http/status.ts';
 import type { LoadOptions, LoadResult } from './load.ts';
@@ -111,7 +112,7 @@ async function drain({ countPending }: Server): Promise<Pick<Result, 'pending' |
 }
 
 async function load(options: LoadOptions): Promise<LoadResult> {
-  const child = runNode('load.ts', [JSON.stringify(options)]);
+  const child = runScript('load.ts', [JSON.stringify(options)]);
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   return JSON.parse(line) as LoadResult;
 }
@@ -148,7 +149,7 @@ function report(): void {
 
 async function startBridge(port: number, settings: Record<string, string>): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'fusionauth-segment-bench-'));
-  const child = runNode('../src/cli.ts', ['start'], {
+  const child = runNode(startArguments, {
     PORT: String(port),
     DATA_DIR: folder,
     FUSIONAUTH_WEBHOOK_SECRET: secret,
@@ -170,21 +171,24 @@ async function startBridge(port: number, settings: Record<string, string>): Prom
 }
 
 async function startScript(file: string, ...args: string[]): Promise<Server> {
-  const child = runNode(file, args);
+  const child = runScript(file, args);
   await once(child.stdout, 'data');
   return { stop: () => end(child, 'SIGTERM') };
 }
 
-function runNode(file: string, args: readonly string[], settings: Record<string, string> = {}) {
-  const path = new URL(file, import.meta.url).pathname;
-  const child = spawn(process.execPath, [path, ...args], {
+function runScript(file: string, args: readonly string[]) {
+  return runNode([new URL(file, import.meta.url).pathname, ...args]);
+}
+
+function runNode(args: readonly string[], settings: Record<string, string> = {}) {
+  const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   // Nobody would wait for the rest of a benchmark of which a part is gone.
   child.once('exit', (code) => {
     if (code === null || code === 0) return;
-    process.stderr.write(`${file} ended with ${code}\n`);
+    process.stderr.write(`${args.join(' ')} ended with ${code}\n`);
     process.exit(1);
   });
   return child;

@@ -22,6 +22,7 @@ import { formatTable, print } from '../src/commands/report.ts';
 import { connectionUrl, readConnection } from '../src/destinations/warehouse/embedded/connection.ts';
 import { sampleEvent } from '../src/fusionauth/samples.ts';
 import { signBody } from '../src/fusionauth/sign.ts';
+import { startArguments } from '../test/support/bridge.ts';
 import { freePort } from '../test/support/free-port.ts';
 
 const { values } = parseArgs({
@@ -53,7 +54,7 @@ segment.listen(segmentPort, '127.0.0.1');
 
 const folder = await mkdtemp(join(tmpdir(), 'fusionauth-segment-bench-'));
 const port = await freePort();
-const bridge = spawn(process.execPath, [new URL('../src/cli.ts', import.meta.url).pathname, 'start'], {
+const bridge = spawn(process.execPath, startArguments, {
   env: {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],

@@ -19,6 +19,7 @@ import type { Row } from '../src/destinations/warehouse/rows.ts';
 import type { Status } from '../src/http/status.ts';
 import { createMapping } from '../src/mapping/map.ts';
 import { fillLog, loginBodies } from '../test/support/backlog.ts';
+import { startArguments } from '../test/support/bridge.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { startPostgres } from '../test/support/postgres.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
@@ -66,7 +67,7 @@ async function drain(): Promise<number> {
   await using folder = await temporaryFolder();
   await fillLog(folder.path, records);
   const port = await freePort();
-  const bridge = spawn(process.execPath, [new URL('../src/cli.ts', import.meta.url).pathname, 'start'], {
+  const bridge = spawn(process.execPath, startArguments, {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],

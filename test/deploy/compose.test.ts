@@ -73,7 +73,7 @@ for (const path of files) {
     for (const [name, service] of services.filter(([, service]) => isBridge(service)))
       for (const variable of Object.keys({ ...imageEnvironment, ...service.environment }))
         assert.ok(
-          variable === 'NODE_ENV' || variable.replace(/_FILE$/, '') in settings,
+          /^NODE_(ENV|OPTIONS)$/.test(variable) || variable.replace(/_FILE$/, '') in settings,
           `${name}: ${variable}`,
         );
   });

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { cli, runCommand } from '../support/command.ts';
-import { BridgeProcess, sample, startBridge } from '../support/bridge.ts';
+import { BridgeProcess, sample, startArguments, startBridge } from '../support/bridge.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -120,6 +120,14 @@ test('stopped and started again it goes on where it was, its embedded warehouse 
     stored: 1,
     destinations: { segment: { delivered: 1 }, warehouse: { delivered: 1 } },
   });
+});
+
+test('what is tested and measured is started as npm start does', () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    scripts: { start: string };
+  };
+  const command = startArguments.map((argument) => argument.replace(/^.*(?=src\/cli\.ts$)/, ''));
+  assert.equal(scripts.start, `exec node ${command.join(' ')}`);
 });
 
 test('npm start hands SIGTERM on: the bridge stops, and npm with 0', async () => {

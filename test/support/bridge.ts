@@ -19,6 +19,9 @@ export interface Answer {
   readonly body: { readonly [field: string]: unknown };
 }
 
+/** Of Node, as `npm start` has them. */
+export const startArguments = ['--max-semi-space-size=8', cli, 'start'];
+
 /** Only what the operating system needs, so that the settings of whoever runs the tests do not leak in. */
 function environment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, LANG } = process.env;
@@ -36,7 +39,7 @@ export class BridgeProcess implements AsyncDisposable {
 
   private constructor(settings: Readonly<Record<string, string>>) {
     this.url = `http://127.0.0.1:${settings['PORT'] ?? ''}`;
-    this.#child = spawn(process.execPath, [cli, 'start'], { env: environment(settings) });
+    this.#child = spawn(process.execPath, startArguments, { env: environment(settings) });
     this.#exited = once(this.#child, 'exit');
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
