@@ -5,12 +5,16 @@ import type { Config } from '../config/config.ts';
 import { loadConfiguration } from '../config/load.ts';
 import { signBody } from '../fusionauth/sign.ts';
 import { bridgeAddress } from './bridge-api.ts';
+import type { BridgeAddress } from './bridge-api.ts';
 import { checkClock, checkFolder, checkLog, checkWebhooks, reachBridge } from './doctor/bridge.ts';
 import type { RunningBridge } from './doctor/bridge.ts';
 import { fail, failed, skip } from './doctor/check.ts';
 import type { Check, CheckStatus } from './doctor/check.ts';
 import { checkConfiguration } from './doctor/configuration.ts';
 import { checkDestinations } from './doctor/destinations.ts';
+import { checkFusionAuthSend, fusionAuthSigner } from './doctor/fusionauth-send.ts';
+import { checkFusionAuth } from './doctor/fusionauth.ts';
+import type { SeenFusionAuth } from './doctor/fusionauth.ts';
 import { checkSegmentApi } from './doctor/segment-api.ts';
 import { checkSegment } from './doctor/segment.ts';
 import type { SeenClock } from './doctor/segment.ts';
@@ -66,6 +70,13 @@ async function examine(options: DoctorOptions, add: (found: readonly Check[]) =>
   const address = bridgeAddress(options.url, config);
   const { check, running, answers } = await reachBridge(address);
   add([check]);
+  let fusionAuth: SeenFusionAuth | undefined;
+  const lookAtFusionAuth = async () => {
+    const { checks, seen } = await checkFusionAuth(config, Date.now());
+    fusionAuth = seen;
+    return checks;
+  };
+  add(await guarded('fusionauth', lookAtFusionAuth));
   if (!answers) add(checkFolder(config.dataDirectory));
   add(await guarded('log', () => checkLog(config, running)));
   if (running) add(checkWebhooks(running));
@@ -82,24 +93,42 @@ async function examine(options: DoctorOptions, add: (found: readonly Check[]) =>
   add(await guarded('segment.public-api', () => checkSegmentApi(config)));
   add([checkClock(clocks)]);
   if (running) add(await guarded('destinations', () => checkDestinations(config, address, running)));
-  if (options.send === true) add(await send(config, options, running));
+  if (options.send === true) add(await send(config, address, running, fusionAuth));
 }
 
 async function send(
   config: Config,
-  options: DoctorOptions,
+  address: BridgeAddress,
   running: RunningBridge | undefined,
+  fusionAuth: SeenFusionAuth | undefined,
 ): Promise<readonly Check[]> {
   if (running === undefined) return [skip('send', 'The bridge does not run, so nothing was sent')];
-  return guarded('send', () => sendTest(bridgeAddress(options.url, config), signerOf(config)));
+  const byFusionAuth = fusionAuth
+    ? await guarded('fusionauth.send', () => checkFusionAuthSend(fusionAuth, address))
+    : [];
+  const ownTest = await guarded('send', () => sendTest(address, signerOf(config, fusionAuth)));
+  return [...byFusionAuth, ...ownTest];
 }
 
-function signerOf({ webhookSecrets: [secret], fusionAuthUrl, allowUnsigned }: Config) {
-  if (secret !== undefined) return { sign: (body: string) => Promise.resolve(signBody(body, secret)) };
-  const sign: Signer = () => Promise.resolve(undefined);
-  return fusionAuthUrl === undefined || allowUnsigned
-    ? { sign }
-    : { why: 'Only FusionAuth can sign by its own key', fix: 'Log in there, and see the event by tail' };
+function signerOf(
+  { webhookSecrets: [secret], fusionAuthUrl, allowUnsigned }: Config,
+  fusionAuth: SeenFusionAuth | undefined,
+) {
+  if (secret !== undefined) {
+    const ifRefused = 'Set FUSIONAUTH_WEBHOOK_SECRET here to the one that the bridge was started with';
+    return { sign: (body: string) => Promise.resolve(signBody(body, secret)), ifRefused };
+  }
+  const unsigned: Signer = () => Promise.resolve(undefined);
+  if (fusionAuthUrl === undefined || allowUnsigned) return { sign: unsigned };
+  const sign = fusionAuth && fusionAuthSigner(fusionAuth);
+  if (sign !== undefined) {
+    const ifRefused = 'Let FUSIONAUTH_URL here name the FusionAuth that the bridge was started with';
+    return { sign, ifRefused };
+  }
+  return {
+    why: 'Only FusionAuth can sign by its own key',
+    fix: 'Set FUSIONAUTH_API_KEY to a key that may GET /api/webhook and /api/key, and POST /api/jwt/vend',
+  };
 }
 
 /** A look that itself breaks off is a finding. */

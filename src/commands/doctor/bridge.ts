@@ -215,6 +215,11 @@ const statusFixes: Readonly<Record<number, string>> = {
   500: 'It is a fault of the bridge’s own: report it, with its log lines',
 };
 
+/** What ends refusals for this reason; undefined where the bridge's own hint says it better. */
+export function mendOfRefusal(reason: string): string | undefined {
+  return Object.hasOwn(refusalFixes, reason) ? refusalFixes[reason] : undefined;
+}
+
 /** What last came, and what was last turned away. */
 export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): readonly Check[] {
   const { lastTaken, unknownTypes } = webhooks;
@@ -253,7 +258,7 @@ export function checkRefusals({ lastTaken, lastRefused }: DiagnosisDocument['web
   return find(
     name,
     `The last webhook was refused ${span(now - at)} ago: ${status}, ${reason}`,
-    refusalFixes[reason] ?? statusFixes[status] ?? hint ?? 'See the bridge’s log lines',
+    mendOfRefusal(reason) ?? statusFixes[status] ?? hint ?? 'See the bridge’s log lines',
   );
 }
 

@@ -56,6 +56,17 @@ export class FusionAuthApi {
     return version ?? '0';
   }
 
+  /** The `kid`s of the keys that it publishes. Needs no API key. */
+  async publicKeyIds(): Promise<readonly string[]> {
+    const name = 'GET /.well-known/jwks.json';
+    const { keys } = await this.#call(name, (client) => client.retrieveJsonWebKeySet());
+    // A page of something on the way may be answered 200 as well.
+    if (!Array.isArray(keys)) {
+      throw refusal(name, this.url, { statusCode: 200, response: undefined, exception: undefined });
+    }
+    return keys.flatMap(({ kid }) => kid ?? []);
+  }
+
   async webhooks(): Promise<readonly FusionAuthWebhook[]> {
     const { webhooks } = await this.#list('GET /api/webhook', (client) => client.retrieveWebhooks());
     return (webhooks ?? []) as FusionAuthWebhook[];

@@ -53,6 +53,8 @@ export class FakeFusionAuth implements AsyncDisposable {
   readonly users = new Map<string, User & { password?: string }>();
   readonly applications = new Map<string, Json>();
   readonly apiKeys = new Map<string, ApiKey>([[superKey, {}]]);
+  /** Ids of keys that `/.well-known/jwks.json` leaves out, as something that caches it would. */
+  readonly unpublishedKeys = new Set<string>();
   readonly eventLog: LoggedEvent[] = [];
   readonly auditLog: Json[] = [];
   systemConfiguration: Json;
@@ -212,8 +214,8 @@ export class FakeFusionAuth implements AsyncDisposable {
     });
     server.get('/api/status', () => ({}));
     server.get('/.well-known/jwks.json', () => ({
-      keys: [...this.keys.values()].flatMap(({ pair, algorithm }) =>
-        pair
+      keys: [...this.keys.values()].flatMap(({ id, pair, algorithm }) =>
+        pair && !this.unpublishedKeys.has(id)
           ? [{ ...pair.publicKey.export({ format: 'jwk' }), kid: pair.kid, alg: algorithm, use: 'sig' }]
           : [],
       ),

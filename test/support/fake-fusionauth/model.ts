@@ -50,6 +50,7 @@ export interface Key {
   readonly type: 'EC' | 'RSA' | 'OKP' | 'HMAC';
   readonly kid: string;
   readonly insertInstant: number;
+  expirationInstant?: number;
   /** Of an HMAC key only; FusionAuth never tells it. */
   readonly secret?: string;
   /** Of every other one. */
