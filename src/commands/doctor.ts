@@ -72,7 +72,7 @@ async function examine(options: DoctorOptions, add: (found: readonly Check[]) =>
   add([check]);
   let fusionAuth: SeenFusionAuth | undefined;
   const lookAtFusionAuth = async () => {
-    const { checks, seen } = await checkFusionAuth(config, Date.now());
+    const { checks, seen } = await checkFusionAuth(config, { bridgeUrl: address.url, now: Date.now() });
     fusionAuth = seen;
     return checks;
   };

@@ -1,7 +1,6 @@
 // FusionAuth's webhook: that it is there, where it posts to, and how long it waits.
 
 import { isLoopback } from '../../config/config.ts';
-import type { Config } from '../../config/config.ts';
 import type { FusionAuthWebhook } from '../../fusionauth/api/fusionauth-api.ts';
 import { webhookId } from '../../fusionauth/setup-ids.ts';
 import { findAddressFault } from '../setup/questions.ts';
@@ -13,23 +12,29 @@ const paths = ['/', '/webhook'];
 /** Shorter than FusionAuth's own: an fsync of a busy disk, or a new connection through a proxy, may take that long. */
 const leastTimeouts = { connectTimeout: 500, readTimeout: 1000 } as const;
 
+/** The two ends of the webhook's way. */
+export interface Ends {
+  readonly fusionAuthUrl: string;
+  /** Where the bridge answers us; FusionAuth may know it by another name. */
+  readonly bridgeUrl: string;
+}
+
 /** Those that post to the bridge, its own first: that of the fixed id, or one at the bridge's port and path. */
 export function findWebhooks(
   webhooks: readonly FusionAuthWebhook[],
-  config: Pick<Config, 'port'>,
+  { bridgeUrl }: Pick<Ends, 'bridgeUrl'>,
 ): readonly FusionAuthWebhook[] {
   const own =
     webhooks.find(({ id }) => id === webhookId) ??
-    webhooks.find(({ url }) => portOf(url) === config.port && isBridgePath(url));
+    webhooks.find(({ url }) => portOf(url) === portOf(bridgeUrl) && isBridgePath(url));
   if (own === undefined) return [];
   const isSamePlace = ({ url }: FusionAuthWebhook) => placeOf(url) === placeOf(own.url) && isBridgePath(url);
   return [own, ...webhooks.filter((webhook) => webhook !== own && isSamePlace(webhook))];
 }
 
-/** `config`: of the bridge. */
-export function checkWebhook(all: readonly FusionAuthWebhook[], config: Config): readonly Check[] {
+export function checkWebhook(all: readonly FusionAuthWebhook[], ends: Ends): readonly Check[] {
   const name = 'fusionauth.webhook';
-  const [own, ...others] = findWebhooks(all, config);
+  const [own, ...others] = findWebhooks(all, ends);
   if (own === undefined) {
     const places = all.map(({ url }) => placeOf(url) ?? 'no URL');
     return [
@@ -42,25 +47,30 @@ export function checkWebhook(all: readonly FusionAuthWebhook[], config: Config):
       ),
     ];
   }
-  const faults = [...findUrlFaults(own, config), ...findDoubles(own, others)];
+  const faults = [...findUrlFaults(own, ends), ...findDoubles(own, others)];
   return faults.length > 0 ? faults : [ok(name, `It is there, and posts to ${shownUrl(own.url)}`)];
 }
 
-function findUrlFaults({ url }: FusionAuthWebhook, { fusionAuthUrl, port }: Config): readonly Check[] {
+function findUrlFaults({ url }: FusionAuthWebhook, { fusionAuthUrl, bridgeUrl }: Ends): readonly Check[] {
   const name = 'fusionauth.webhook';
   const parsed = URL.parse(url ?? '');
   if (parsed === null) {
     return [fail(name, 'Its URL is none', 'Run setup --webhook-url with the address of the bridge')];
   }
-  const addressFault = fusionAuthUrl === undefined ? undefined : findAddressFault(parsed.href, fusionAuthUrl);
+  const addressFault = findAddressFault(parsed.href, fusionAuthUrl);
   if (addressFault !== undefined) {
     const fix =
       'Run setup --webhook-url with the address at which FusionAuth reaches the bridge, in Docker such as http://host.docker.internal:3000/webhook';
     return [warn(name, addressFault, fix)];
   }
+  const isHere = isLoopback(hostOf(parsed)) && isLoopback(hostOf(new URL(bridgeUrl)));
+  if (isHere && portOf(url) !== portOf(bridgeUrl)) {
+    const detail = `It posts to ${shownUrl(url)}, and the bridge is at ${bridgeUrl}`;
+    return [warn(name, detail, `Run setup --webhook-url ${new URL('/webhook', bridgeUrl).href}`)];
+  }
   // A proxy in between may well give the bridge another path.
   if (isBridgePath(url) || parsed.pathname.endsWith('/webhook')) return [];
-  const find = portOf(url) === port ? fail : warn;
+  const find = portOf(url) === portOf(bridgeUrl) ? fail : warn;
   const detail = `It posts to ${shownUrl(url)}, and the bridge takes webhooks at ${paths.join(' and ')} alone`;
   return [
     find(name, detail, `Run setup --webhook-url ${new URL('/webhook', parsed).href.replace(/\?.*/, '')}`),
@@ -105,8 +115,11 @@ function portOf(url: string | undefined): number | undefined {
 function placeOf(url: string | undefined): string | undefined {
   const parsed = URL.parse(url ?? '');
   if (parsed === null) return undefined;
-  const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
-  return `${isLoopback(host) ? 'localhost' : host}:${portOf(url)}`;
+  return `${isLoopback(hostOf(parsed)) ? 'localhost' : parsed.hostname}:${portOf(url)}`;
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 /** Without a password or a query, which may be a secret. */

@@ -14,6 +14,7 @@ import { checkSignature, signingKeyOf } from './fusionauth-signature.ts';
 import { valueOr, viewFusionAuth, whereSeen } from './fusionauth-view.ts';
 import type { FusionAuthView } from './fusionauth-view.ts';
 import { checkTimeouts, checkWebhook, findWebhooks } from './fusionauth-webhook.ts';
+import type { Ends } from './fusionauth-webhook.ts';
 
 /** What `--send` needs of it. */
 export interface SeenFusionAuth {
@@ -27,10 +28,10 @@ export interface SeenFusionAuth {
 const unseen =
   'the webhook, its events, time-outs and signature, the tenants and failed deliveries are not looked at';
 
-/** `now`: milliseconds since 1970. `seen` is undefined where the bridge's webhook was not found. */
+/** `bridgeUrl`: where the bridge answers us; `now`: milliseconds since 1970. `seen` is undefined where the bridge's webhook was not found. */
 export async function checkFusionAuth(
   config: Config,
-  now: number,
+  { bridgeUrl, now }: { bridgeUrl: string; now: number },
 ): Promise<{ checks: readonly Check[]; seen: SeenFusionAuth | undefined }> {
   const name = 'fusionauth';
   const { fusionAuthUrl, fusionAuthApiKey } = config;
@@ -60,7 +61,12 @@ export async function checkFusionAuth(
   const view = await viewFusionAuth(api, now);
   const version = valueOr(view.version, undefined);
   const reached = ok(name, `${version === undefined ? 'It' : `Version ${version}`} answers at ${api.url}`);
-  const { checks, webhook } = checkView(view, publicKeyIds, config, now);
+  const { checks, webhook } = checkView(view, {
+    publicKeyIds,
+    config,
+    ends: { fusionAuthUrl, bridgeUrl },
+    now,
+  });
   const seen = webhook && { api, webhook, key: signingKeyOf(webhook, valueOr(view.keys, [])) };
   return { checks: [reached, checkKey(view), ...checks], seen };
 }
@@ -86,23 +92,21 @@ function checkKey({ missingRights, seesNothing }: FusionAuthView): Check {
 /** Nothing more where the webhook is not found: all else is about it. */
 function checkView(
   view: FusionAuthView,
-  publicKeyIds: readonly string[],
-  config: Config,
-  now: number,
+  { ends, ...known }: { publicKeyIds: readonly string[]; config: Config; ends: Ends; now: number },
 ): { checks: readonly Check[]; webhook: FusionAuthWebhook | undefined } {
   if (view.seesNothing) return { checks: [], webhook: undefined };
   const all = valueOr(view.webhooks, []);
-  const [webhook] = findWebhooks(all, config);
-  const found = whereSeen('fusionauth.webhook', () => checkWebhook(view.webhooks(), config));
+  const [webhook] = findWebhooks(all, ends);
+  const found = whereSeen('fusionauth.webhook', () => checkWebhook(view.webhooks(), ends));
   if (webhook === undefined) return { checks: found, webhook };
   const checks = [
     ...found,
-    ...whereSeen('fusionauth.events', () => checkEvents(webhook, view.version(), config)),
-    ...whereSeen('fusionauth.tenants', () => checkTenants(webhook, view, config)),
+    ...whereSeen('fusionauth.events', () => checkEvents(webhook, view.version(), known.config)),
+    ...whereSeen('fusionauth.tenants', () => checkTenants(webhook, view, known.config)),
     ...whereSeen('fusionauth.transactions', () => checkTransactions(webhook, view)),
     checkTimeouts(webhook),
-    ...whereSeen('fusionauth.signature', () => checkSignature(webhook, view, { publicKeyIds, config, now })),
-    ...whereSeen('fusionauth.deliveries', () => checkDeliveries(webhook, view, now)),
+    ...whereSeen('fusionauth.signature', () => checkSignature(webhook, view, known)),
+    ...whereSeen('fusionauth.deliveries', () => checkDeliveries(webhook, view, known.now)),
   ];
   return { checks, webhook };
 }

@@ -13,7 +13,7 @@ import { planSetup } from '../../../src/commands/setup/plan.ts';
 import { readState } from '../../../src/commands/setup/state.ts';
 import { wantedEvents } from '../../../src/commands/setup/wanted-events.ts';
 import { checkWebhook } from '../../../src/commands/doctor/fusionauth-webhook.ts';
-import { loadConfig } from '../../../src/config/config.ts';
+import { bridgeUrl, loadConfig } from '../../../src/config/config.ts';
 import type { Environment } from '../../../src/config/config.ts';
 import { FusionAuthApi } from '../../../src/fusionauth/api/fusionauth-api.ts';
 import { hmacKeyId, signingKeyId, webhookId } from '../../../src/fusionauth/setup-ids.ts';
@@ -68,7 +68,7 @@ async function open({ webhookUrl = nowhere, isHmac = false, ...options }: Option
     tenant: fusionAuth.tenants.get(defaultTenantId) as Tenant,
     find: async (environment = {}) => {
       const config = loadConfig({ ...settingsFor(fusionAuth), ...environment });
-      return (await checkFusionAuth(config, now)).checks;
+      return (await checkFusionAuth(config, { bridgeUrl: bridgeUrl(config), now })).checks;
     },
     [Symbol.asyncDispose]: () => fusionAuth[Symbol.asyncDispose](),
   };
@@ -299,11 +299,20 @@ describe('the webhook', () => {
 
   test('posts to the loopback of another machine', async () => {
     await using opened = await open();
-    const config = loadConfig({ PORT: '1', FUSIONAUTH_URL: 'https://auth.example.org' });
+    const ends = { fusionAuthUrl: 'https://auth.example.org', bridgeUrl: 'http://127.0.0.1:1' };
 
-    assertFinds(checkWebhook([{ ...opened.webhook }], config), 'fusionauth.webhook', 'warn', {
+    assertFinds(checkWebhook([{ ...opened.webhook }], ends), 'fusionauth.webhook', 'warn', {
       detail: /auth\.example\.org does not find the bridge at 127\.0\.0\.1:1: .*own machine/,
       fix: /--webhook-url.*host\.docker\.internal/,
+    });
+  });
+
+  test('posts to another port of this machine', async () => {
+    await using opened = await open();
+
+    assertFinds(await opened.find({ PORT: '3000' }), 'fusionauth.webhook', 'warn', {
+      detail: /posts to http:\/\/127\.0\.0\.1:1\/webhook, and the bridge is at http:\/\/127\.0\.0\.1:3000$/,
+      fix: /setup --webhook-url http:\/\/127\.0\.0\.1:3000\/webhook$/,
     });
   });
 
@@ -694,7 +703,7 @@ describe('deliveries', () => {
 describe('--send', () => {
   async function look(fusionAuth: FakeFusionAuth, environment: Environment = {}) {
     const config = loadConfig({ ...settingsFor(fusionAuth), ...environment });
-    const { seen } = await checkFusionAuth(config, now);
+    const { seen } = await checkFusionAuth(config, { bridgeUrl: bridgeUrl(config), now });
     assert.ok(seen);
     return seen;
   }
@@ -754,6 +763,21 @@ describe('--send', () => {
       fix: /FUSIONAUTH_WEBHOOK_SECRET/,
     });
     assert.equal(fusionAuthSigner(seen), undefined);
+  });
+
+  test('a bridge of another FusionAuth refuses what this one has signed', async () => {
+    await using other = await FakeFusionAuth.start();
+    await using bridge = await startBridge({ FUSIONAUTH_URL: other.url });
+    await using opened = await open({ webhookUrl: `${bridge.url}/webhook` });
+    const settings = { ...settingsFor(opened.fusionAuth), PORT: new URL(bridge.url).port };
+
+    const { stdout } = await runCommand(['doctor', '--send', '--json'], { settings });
+
+    const { checks } = JSON.parse(stdout) as DoctorReport;
+    const fixOf = (name: string) =>
+      checks.find((check) => check.name === name && check.status === 'fail')?.fix;
+    assert.match(fixOf('fusionauth.send') ?? '', /FUSIONAUTH_URL publishes: name the right FusionAuth/);
+    assert.match(fixOf('send') ?? '', /Let FUSIONAUTH_URL here name the FusionAuth/);
   });
 
   test('what FusionAuth posts does not arrive', async () => {
