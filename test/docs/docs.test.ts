@@ -38,6 +38,25 @@ test('every error code stands in docs/operations.md, and no other does', () => {
   assert.deepEqual([...inDocs].sort(), [...inCode].sort());
 });
 
+test('every check of doctor stands in docs/operations.md, and no other does', () => {
+  const files = readdirSync(new URL('src/commands/doctor', root));
+  const inCode = files.flatMap((file) =>
+    Array.from(
+      read(`src/commands/doctor/${file}`).matchAll(
+        /(?:name =|\b(?:ok|warn|fail|skip)\()\s*['`]([^'`]+)['`]/g,
+      ),
+      ([, name = '']) => name.replace(/^\$\{[^}]+\}/, '<destination>'),
+    ),
+  );
+
+  const table = read('docs/operations.md').split('### Which checks are there?')[1]?.split('\n### ')[0] ?? '';
+  const inDocs = Array.from(table.matchAll(/^\| (.*?) \|/gm), ([, cell = '']) => cell).flatMap((cell) =>
+    Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name),
+  );
+
+  assert.deepEqual([...new Set(inDocs)].sort(), [...new Set(inCode)].sort());
+});
+
 test('every file that docs/architecture.md names is there', () => {
   const named = Array.from(
     read('docs/architecture.md').matchAll(/`((?:src|test)\/[\w./-]+\.ts)`/g),
