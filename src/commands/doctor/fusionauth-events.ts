@@ -66,10 +66,12 @@ export function checkTenants(
   const find = isAllOff ? fail : warn;
   const faults = faulty.slice(0, maxTenants).map(({ tenant, off }) => {
     const which =
-      off.length === wanted.length ? `none of the ${wanted.length} events` : `not: ${listed(off, maxTypes)}`;
+      off.length === wanted.length
+        ? `sends none of the ${wanted.length} events`
+        : `does not send ${listed(off, maxTypes)}`;
     return find(
       name,
-      `The tenant ${named(tenant)} sends ${which}; FusionAuth’s Test passes by this switch`,
+      `The tenant ${named(tenant)} ${which}; FusionAuth’s Test passes by this switch`,
       `Run setup, which switches them on; or Tenants → ${tenant.name} → Edit → Webhooks → Enabled`,
     );
   });
@@ -92,7 +94,7 @@ export function checkTransactions(webhook: FusionAuthWebhook, view: FusionAuthVi
     .map((tenant) => ({ tenant, waits: waitsOf(tenant, webhook, webhooks) }))
     .filter(({ waits }) => waits.length > 0);
   if (faults.length === 0) return [ok(name, 'No user waits for the bridge')];
-  return faults.slice(0, maxTenants).map(({ tenant, waits }) => {
+  const told = faults.slice(0, maxTenants).map(({ tenant, waits }) => {
     const isAlone = waits.some(({ isSole }) => isSole);
     const what = listed(
       waits.map(({ type, level }) => `${type} (${level})`),
@@ -104,6 +106,16 @@ export function checkTransactions(webhook: FusionAuthWebhook, view: FusionAuthVi
       `Tenants → ${tenant.name} → Edit → Webhooks: choose “No webhooks are required to succeed” for them; setup leaves a level that somebody chose`,
     );
   });
+  const rest = faults.length - told.length;
+  if (rest === 0) return told;
+  return [
+    ...told,
+    warn(
+      name,
+      `FusionAuth waits for the bridge in ${rest} further tenants`,
+      'Choose the same in each of them',
+    ),
+  ];
 }
 
 interface Wait {

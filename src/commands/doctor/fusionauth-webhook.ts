@@ -35,14 +35,15 @@ export function findWebhooks(
 export function checkWebhook(all: readonly FusionAuthWebhook[], ends: Ends): readonly Check[] {
   const name = 'fusionauth.webhook';
   const [own, ...others] = findWebhooks(all, ends);
+  if (own === undefined && all.length === 0) {
+    return [fail(name, 'FusionAuth has no webhook, so that it sends nothing', 'Run setup, which makes it')];
+  }
   if (own === undefined) {
-    const places = all.map(({ url }) => placeOf(url) ?? 'no URL');
+    const places = [...new Set(all.map(({ url }) => placeOf(url) ?? 'no URL'))];
     return [
       fail(
         name,
-        all.length === 0
-          ? 'FusionAuth has no webhook, so that it sends nothing'
-          : `None of FusionAuth’s webhooks is the bridge’s: they post to ${listed([...new Set(places)])}`,
+        `None of FusionAuth’s webhooks is the bridge’s: they post to ${listed(places)}`,
         'Run setup, which makes it; with --webhook-url and the address of one that was made by hand it takes that over',
       ),
     ];

@@ -28,7 +28,10 @@ export interface SeenFusionAuth {
 const unseen =
   'the webhook, its events, time-outs and signature, the tenants and failed deliveries are not looked at';
 
-/** `bridgeUrl`: where the bridge answers us; `now`: milliseconds since 1970. `seen` is undefined where the bridge's webhook was not found. */
+/**
+ * `bridgeUrl`: where the bridge answers us; `now`: milliseconds since 1970. `seen` is undefined where the bridge's webhook
+ * was not found.
+ */
 export async function checkFusionAuth(
   config: Config,
   { bridgeUrl, now }: { bridgeUrl: string; now: number },

@@ -403,7 +403,7 @@ describe('the switches', () => {
 
     assertFinds(await opened.find(), 'fusionauth.tenants', 'warn', {
       detail: new RegExp(
-        `“Tenant ${otherTenantId}” \\(${otherTenantId}\\) sends not: user\\.login\\.success; .*Test`,
+        `“Tenant ${otherTenantId}” \\(${otherTenantId}\\) does not send user\\.login\\.success; .*Test`,
       ),
       fix: /Run setup.*Tenants → Tenant .* → Edit → Webhooks → Enabled/,
     });
@@ -453,6 +453,19 @@ describe('the switches', () => {
       detail: /“Default” .*its only receiver.*: user\.login\.success \(Any\)$/,
       fix: /Tenants → Default → Edit → Webhooks.*No webhooks are required to succeed/,
     });
+  });
+
+  test('have users of many tenants wait, which is told in few words', async () => {
+    const tenants = Array.from({ length: 6 }, (_, index) => `a1b2c3d4-0000-4000-8000-00000000000${index}`);
+    await using opened = await open({ tenants });
+    for (const { eventConfiguration } of opened.fusionAuth.tenants.values())
+      eventConfiguration.events['user.login.success'] = { enabled: true, transactionType: 'Any' };
+
+    const faults = (await opened.find()).filter(({ status }) => status !== 'ok');
+
+    assert.deepEqual([...new Set(faults.map(({ name }) => name))], ['fusionauth.transactions']);
+    assert.equal(faults.length, 6);
+    assert.match(faults.at(-1)?.detail ?? '', /in 2 further tenants$/);
   });
 
   test('have users wait for the bridge and for another', async () => {
