@@ -2,7 +2,6 @@
 // it; and the tenant says whether FusionAuth waits for the answer. "Works in Test but not live" is one of them off.
 
 import type { Config } from '../../config/config.ts';
-import { entryOf } from '../../fusionauth/catalogue.ts';
 import type { FusionAuthTenant, FusionAuthWebhook } from '../../fusionauth/api/fusionauth-api.ts';
 import { isAtLeast } from '../../fusionauth/samples.ts';
 import { tenantsOf } from '../setup/plan.ts';
@@ -132,8 +131,6 @@ function waitsOf(
 ): readonly Wait[] {
   return Object.entries(events).flatMap(([type, { enabled, transactionType: level = 'None' }]) => {
     if (enabled !== true || level === 'None' || own.eventsEnabled?.[type] !== true) return [];
-    // FusionAuth drops the level of a type that cannot have one.
-    if (entryOf(type)?.transactional === false) return [];
     const receivers = webhooks.filter(
       ({ global, tenantIds = [], eventsEnabled = {} }) =>
         eventsEnabled[type] === true && (global === true || tenantIds.includes(id)),

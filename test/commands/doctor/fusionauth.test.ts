@@ -448,6 +448,8 @@ describe('the switches', () => {
     await using opened = await open();
     const { events } = opened.tenant.eventConfiguration;
     events['user.login.success'] = { enabled: true, transactionType: 'Any' };
+    const ofOtherEvents = { id: 'crm', url: 'https://crm.example.org/', eventsEnabled: {} };
+    opened.fusionAuth.webhooks.set('crm', { ...opened.webhook, ...ofOtherEvents });
 
     assertFinds(await opened.find(), 'fusionauth.transactions', 'warn', {
       detail: /“Default” .*its only receiver.*: user\.login\.success \(Any\)$/,
