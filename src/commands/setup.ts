@@ -79,8 +79,7 @@ async function setUp(options: SetupOptions, config: Config, publicApi: PublicApi
   const isAsking = mayAsk(options);
   const answers = isAsking ? await askAll(options, config) : await answersOf(options, config);
   const api = connect(answers.fusionAuthUrl, answers.apiKey);
-  const { withEventLog, hmac } = answers;
-  await demandRights(api, { withEventLog, withHmac: hmac !== undefined });
+  const { withEventLog } = answers;
   const state = await readState(api, { withEventLog });
   const changes = planSetup(state, { ...answers, events: wantedEvents(config) });
   const segment =
@@ -153,7 +152,8 @@ function askAll(options: SetupOptions, config: Config): Promise<Answers> {
     {
       fusionAuthUrl: config.fusionAuthUrl,
       apiKey: config.fusionAuthApiKey,
-      webhookUrl: options.webhookUrl ?? `${bridgeUrl(config)}/webhook`,
+      webhookUrl: options.webhookUrl,
+      ownUrl: `${bridgeUrl(config)}/webhook`,
       webhookSecret: config.webhookSecrets[0],
       segmentWriteKey: writeKeyOf(config),
       asksForSegment: config.segmentPublicApiToken === undefined,

@@ -6,7 +6,8 @@ import { FusionAuthApi } from '../../fusionauth/api/fusionauth-api.ts';
 import { version } from '../../version.ts';
 import { UsageError } from '../report.ts';
 import type { HmacWanted } from './plan.ts';
-import { hmacWanted } from './questions.ts';
+import { hmacWanted, hostOf } from './questions.ts';
+import { demandRights } from './rights.ts';
 import { findOwnWebhook } from './state.ts';
 
 export interface Answers {
@@ -18,6 +19,8 @@ export interface Answers {
   readonly tenantIds: readonly string[];
   /** An HMAC key in place of a key pair. */
   readonly hmac: HmacWanted | undefined;
+  /** An HMAC key that somebody chose is left: the bridge has a secret to verify by. */
+  readonly keepsHmac: boolean;
   readonly withEventLog: boolean;
   /** Whether the API key is to be kept in `.env`, for `doctor`. */
   readonly keepsApiKey: boolean;
@@ -32,16 +35,21 @@ export interface GivenAnswers {
   readonly eventLog?: boolean;
 }
 
-/** Throws UsageError where something is missing, and FusionAuthApiError. */
+/** Throws UsageError where something is missing, CommandError where the key lacks a right, and FusionAuthApiError. */
 export async function answersOf(options: GivenAnswers, config: Config): Promise<Answers> {
   const { url: fusionAuthUrl, apiKey } = demandFusionAuth(config);
+  const withEventLog = options.eventLog !== false;
+  const api = connect(fusionAuthUrl, apiKey);
+  // Before anything is read, so that a key that lacks rights is told of all of them.
+  await demandRights(api, { withEventLog, withHmac: options.hmac === true });
   return {
     fusionAuthUrl,
     apiKey,
-    webhookUrl: options.webhookUrl ?? (await defaultWebhookUrl(connect(fusionAuthUrl, apiKey), config)),
+    webhookUrl: options.webhookUrl ?? (await defaultWebhookUrl(api, config)),
     tenantIds: options.tenant ?? [],
     hmac: options.hmac === true ? hmacWanted(config.webhookSecrets[0]) : undefined,
-    withEventLog: options.eventLog !== false,
+    keepsHmac: config.webhookSecrets.length > 0,
+    withEventLog,
     keepsApiKey: false,
     segmentWriteKey: writeKeyOf(config),
   };
@@ -74,7 +82,7 @@ export function writeKeyOf({ destinations }: Pick<Config, 'destinations'>): stri
 async function defaultWebhookUrl(api: FusionAuthApi, config: Config): Promise<string> {
   const { url } = findOwnWebhook(await api.webhooks(), undefined) ?? {};
   if (url !== undefined) return url;
-  const { hostname } = new URL(api.url);
+  const hostname = hostOf(new URL(api.url));
   if (isLoopback(hostname)) return `${bridgeUrl(config)}/webhook`;
   throw new UsageError(`FusionAuth at ${hostname} is to be told where the bridge is`, {
     hint: 'Add --webhook-url with the address at which FusionAuth reaches it, such as https://bridge.example.com/webhook',

@@ -15,6 +15,7 @@ export function findNewVariables(wanted: Variables, path = '.env'): readonly str
 /** Sets them, for the file's owner alone (mode 600); every other line stays as it is. In one step. */
 export function writeVariables(wanted: Variables, path = '.env'): void {
   const old = read(path);
+  const newline = old?.includes('\r\n') === true ? '\r\n' : '\n';
   const lines = old === undefined || old === '' ? [] : old.replace(/\r?\n$/, '').split(/\r?\n/);
   for (const name of findNewVariables(wanted, path)) {
     const line = `${name}=${quoted(wanted[name] ?? '')}`;
@@ -25,7 +26,7 @@ export function writeVariables(wanted: Variables, path = '.env'): void {
     if (at < 0) lines.push(line);
     else lines[at] = line;
   }
-  replaceFile(old === undefined ? path : realpathSync(path), `${lines.join('\n')}\n`);
+  replaceFile(old === undefined ? path : realpathSync(path), `${lines.join(newline)}${newline}`);
 }
 
 /** Undefined where there is no such file. */

@@ -24,6 +24,8 @@ export interface Wanted {
   readonly tenantIds: readonly string[];
   /** An HMAC key in place of a key pair. */
   readonly hmac: HmacWanted | undefined;
+  /** The bridge has a secret, so that it can verify by an HMAC key as well: one that somebody chose stays. */
+  readonly keepsHmac: boolean;
   readonly events: readonly CatalogueEntry[];
   /** Whether FusionAuth is to keep its webhook event log, which `recover` reads. */
   readonly withEventLog: boolean;
@@ -89,14 +91,21 @@ function refuseUnknownTenants({ tenants, version }: FusionAuthState, wanted: rea
 /** The key that signs, and its making; undefined where this FusionAuth does not sign. */
 function planKey(
   { version, keys, webhooks }: FusionAuthState,
-  { hmac, webhookUrl }: Wanted,
+  { hmac, keepsHmac, webhookUrl }: Wanted,
 ): { id: string; change: Change | undefined } | undefined {
-  if (!isAtLeast(version, sinceVersion.signatures)) return undefined;
+  if (!isAtLeast(version, sinceVersion.signatures)) {
+    if (hmac === undefined) return undefined;
+    throw new CommandError(`FusionAuth ${version} does not sign webhooks`, {
+      hint: `Leave --hmac away, or update FusionAuth to ${sinceVersion.signatures} or newer`,
+    });
+  }
   const chosen = findOwnWebhook(webhooks, webhookUrl)?.signatureConfiguration;
   const chosenKey = chosen?.enabled === true ? keys.find(({ id }) => id === chosen.signingKeyId) : undefined;
   const isHmac = hmac !== undefined;
-  // Whichever pair somebody has chosen will do; of an HMAC key nobody can tell whether it has our secret but by its id.
-  if (chosenKey && !isHmac && chosenKey.type !== 'HMAC') return { id: chosenKey.id, change: undefined };
+  // Whichever somebody has chosen will do where the bridge can verify by it. Where an HMAC key is asked for, it is ours: of
+  // no other can anybody tell whether it has this secret.
+  const isVerifiable = chosenKey !== undefined && (chosenKey.type !== 'HMAC' || keepsHmac);
+  if (isVerifiable && !isHmac) return { id: chosenKey.id, change: undefined };
   const name = isHmac ? keyNames.hmac : keyNames.pair;
   const id = isHmac ? hmacKeyId : signingKeyId;
   const existing = keys.find((key) => key.id === id || key.name === name);
@@ -163,7 +172,7 @@ function planWebhook(
     sign: old ? '~' : '+',
     title: `webhook ${webhook.id}${old && old.id !== webhookId ? ' (made by hand for the same address)' : ''}`,
     lines,
-    found: { webhook: { id: webhook.id, found: old ?? null } },
+    found: { webhooks: { [webhook.id]: old ?? null } },
     apply: (api) => (old ? api.replaceWebhook(webhook) : api.createWebhook(webhook)),
   };
   return { webhook, change };
@@ -202,14 +211,16 @@ function planTenant(
   ];
 }
 
-/** Before 1.48 a change of a tenant takes its webhooks away, but for those that the request names. */
+/** From 1.37 to 1.47 a change of a tenant takes its webhooks away, but for those that the request names. */
 export async function changeTenantEvents(
   api: FusionAuthApi,
   version: string,
   tenantId: string,
   switches: EventSwitches,
 ): Promise<void> {
-  if (isAtLeast(version, sinceVersion.signatures)) return api.changeTenantEvents(tenantId, switches);
+  const losesWebhooks =
+    isAtLeast(version, sinceVersion.tenantWebhooks) && !isAtLeast(version, sinceVersion.keptWebhooks);
+  if (!losesWebhooks) return api.changeTenantEvents(tenantId, switches);
   const webhooks = await api.webhooks();
   const ofTenant = webhooks.filter(
     ({ global, tenantIds = [] }) => global !== true && tenantIds.includes(tenantId),

@@ -4,32 +4,41 @@ import { randomBytes } from 'node:crypto';
 import * as clack from '@clack/prompts';
 import { isLoopback } from '../../config/config.ts';
 import type { FusionAuthApi, FusionAuthTenant } from '../../fusionauth/api/fusionauth-api.ts';
+import { isAtLeast } from '../../fusionauth/samples.ts';
 import { describeError, CommandError } from '../report.ts';
 import type { Answers } from './answers.ts';
 import type { HmacWanted } from './plan.ts';
 import { demandRights } from './rights.ts';
+import { findOwnWebhook, sinceVersion } from './state.ts';
 
 /** What is known already: offered as the first choice. */
 export interface Suggestions {
   readonly fusionAuthUrl: string | undefined;
   readonly apiKey: string | undefined;
   readonly webhookUrl: string | undefined;
+  /** Of the bridge's webhook on this machine: where nothing better is known. */
+  readonly ownUrl: string;
   readonly webhookSecret: string | undefined;
   readonly segmentWriteKey: string | undefined;
   /** Whether Segment is asked about at all: not where a Public API token says it better. */
   readonly asksForSegment: boolean;
 }
 
-/** Throws CommandError where somebody leaves off. */
+/** Throws CommandError where somebody leaves off, or the key lacks a right; and FusionAuthApiError. */
 export async function ask(
   suggestions: Suggestions,
   connect: (url: string, apiKey: string) => FusionAuthApi,
 ): Promise<Answers> {
   clack.intro('fusionauth-segment setup');
-  const { url: fusionAuthUrl, apiKey, api } = await askForFusionAuth(suggestions, connect);
-  const webhookUrl = await askForWebhookUrl(suggestions.webhookUrl, fusionAuthUrl);
+  const { url: fusionAuthUrl, apiKey, api, version } = await askForFusionAuth(suggestions, connect);
+  const { url: presentUrl } = findOwnWebhook(await api.webhooks(), undefined) ?? {};
+  const webhookUrl = await askForWebhookUrl(
+    suggestions.webhookUrl ?? presentUrl ?? suggestions.ownUrl,
+    fusionAuthUrl,
+  );
   const tenantIds = await askForTenants(await api.tenants());
   const isHmac =
+    isAtLeast(version, sinceVersion.signatures) &&
     (await answered(
       clack.select({
         message: 'How is FusionAuth to sign the webhook?',
@@ -52,7 +61,18 @@ export async function ask(
     ? await askForWriteKey(suggestions.segmentWriteKey)
     : undefined;
   const hmac = isHmac ? hmacWanted(suggestions.webhookSecret) : undefined;
-  return { fusionAuthUrl, apiKey, webhookUrl, tenantIds, hmac, withEventLog, keepsApiKey, segmentWriteKey };
+  await demandRights(api, { withEventLog, withHmac: isHmac });
+  return {
+    fusionAuthUrl,
+    apiKey,
+    webhookUrl,
+    tenantIds,
+    hmac,
+    keepsHmac: false,
+    withEventLog,
+    keepsApiKey,
+    segmentWriteKey,
+  };
 }
 
 export async function askWhetherToApply(): Promise<boolean> {
@@ -72,14 +92,15 @@ export function findAddressFault(webhookUrl: string, fusionAuthUrl: string): str
     : undefined;
 }
 
-function hostOf({ hostname }: URL): string {
+/** Without the brackets of an IPv6 address. */
+export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 async function askForFusionAuth(
   { fusionAuthUrl = 'http://localhost:9011', apiKey: known }: Suggestions,
   connect: (url: string, apiKey: string) => FusionAuthApi,
-): Promise<{ url: string; apiKey: string; api: FusionAuthApi }> {
+): Promise<{ url: string; apiKey: string; api: FusionAuthApi; version: string }> {
   for (;;) {
     const url = await answered(
       clack.text({ message: 'Where is FusionAuth?', initialValue: fusionAuthUrl, validate: faultOfUrl }),
@@ -99,21 +120,21 @@ async function askForFusionAuth(
     const spinner = clack.spinner();
     spinner.start('Trying it');
     try {
-      const version = await demandRights(api, {});
+      const version = await demandRights(api, { withEventLog: false });
       spinner.stop(`FusionAuth ${version} answers, and the key may do what is needed`);
-      return { url, apiKey, api };
+      return { url, apiKey, api, version };
     } catch (error) {
       spinner.error(describeError(error));
     }
   }
 }
 
-async function askForWebhookUrl(known: string | undefined, fusionAuthUrl: string): Promise<string> {
+async function askForWebhookUrl(known: string, fusionAuthUrl: string): Promise<string> {
   for (;;) {
     const webhookUrl = await answered(
       clack.text({
         message: 'At which address does FusionAuth reach the bridge?',
-        initialValue: known ?? 'http://localhost:3000/webhook',
+        initialValue: known,
         validate: faultOfUrl,
       }),
     );

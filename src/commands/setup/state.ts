@@ -24,6 +24,8 @@ export interface FusionAuthState {
 export const sinceVersion = {
   tenantWebhooks: '1.37',
   signatures: '1.48',
+  /** Before, a change of a tenant took its webhooks away (FusionAuth's issue 2411). */
+  keptWebhooks: '1.48',
   eventLog: '1.53',
   eventLogSwitch: '1.57',
 } as const;

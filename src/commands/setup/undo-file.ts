@@ -16,7 +16,8 @@ import { CommandError } from '../report.ts';
 
 /** What stood there; null where nothing did. */
 export interface Found {
-  readonly webhook?: { readonly id: string; readonly found: FusionAuthWebhook | null };
+  /** By the webhook's id: it is another one where somebody has named another address. */
+  readonly webhooks?: Readonly<Record<string, FusionAuthWebhook | null>>;
   /** Ids of keys that `setup` has made. */
   readonly madeKeys?: readonly string[];
   /** By the tenant's id, then by the event's type. */
@@ -25,7 +26,7 @@ export interface Found {
 }
 
 const foundSchema = z.object({
-  webhook: z.object({ id: z.string(), found: z.looseObject({ id: z.string() }).nullable() }).optional(),
+  webhooks: z.record(z.string(), z.looseObject({ id: z.string() }).nullable()).optional(),
   madeKeys: z.array(z.string()).optional(),
   tenants: z.record(z.string(), z.record(z.string(), z.looseObject({}).nullable())).optional(),
   eventLog: z.looseObject({}).optional(),
@@ -90,13 +91,13 @@ export class UndoFile {
 
 /** What was found first stays. */
 function merged(first: Found, later: Found): Found {
-  const webhook = first.webhook ?? later.webhook;
+  const webhooks = { ...later.webhooks, ...first.webhooks };
   const eventLog = first.eventLog ?? later.eventLog;
   const madeKeys = [...new Set([...(first.madeKeys ?? []), ...(later.madeKeys ?? [])])];
   const tenants: Record<string, Readonly<Record<string, EventSwitch | null>>> = { ...first.tenants };
   for (const [id, events] of Object.entries(later.tenants ?? {})) tenants[id] = { ...events, ...tenants[id] };
   return {
-    ...(webhook && { webhook }),
+    ...(Object.keys(webhooks).length > 0 && { webhooks }),
     ...(eventLog && { eventLog }),
     ...(madeKeys.length > 0 && { madeKeys }),
     ...(Object.keys(tenants).length > 0 && { tenants }),

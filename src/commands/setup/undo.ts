@@ -20,8 +20,8 @@ export function planUndo(state: FusionAuthState, found: Found): readonly UndoCha
   return [
     ...undoEventLog(state, found),
     ...Object.entries(found.tenants ?? {}).flatMap(([id, events]) => undoTenant(state, id, events)),
-    ...undoWebhook(state, found),
-    ...(found.madeKeys ?? []).flatMap((id) => undoKey(state, id, found.webhook?.id)),
+    ...Object.entries(found.webhooks ?? {}).flatMap(([id, old]) => undoWebhook(state, id, old)),
+    ...(found.madeKeys ?? []).flatMap((id) => undoKey(state, id, found)),
   ];
 }
 
@@ -60,10 +60,13 @@ function undoTenant(
   ];
 }
 
-function undoWebhook({ webhooks }: FusionAuthState, { webhook }: Found): readonly UndoChange[] {
-  const now = webhooks.find(({ id }) => id === webhook?.id);
-  if (webhook === undefined || now === undefined) return [];
-  const { id, found } = webhook;
+function undoWebhook(
+  { webhooks, tenants }: FusionAuthState,
+  id: string,
+  found: FusionAuthWebhook | null,
+): readonly UndoChange[] {
+  const now = webhooks.find((webhook) => webhook.id === id);
+  if (now === undefined) return [];
   if (found === null) {
     return [
       {
@@ -74,22 +77,39 @@ function undoWebhook({ webhooks }: FusionAuthState, { webhook }: Found): readonl
       },
     ];
   }
-  if (isSame(now, found)) return [];
-  const apply = (api: FusionAuthApi) => api.replaceWebhook(found);
+  const restored = restoredWebhook(now, found, tenants);
+  if (isDeepStrictEqual(now, restored)) return [];
+  const apply = (api: FusionAuthApi) => api.replaceWebhook(restored);
   return [{ sign: '~', title: `webhook ${id}`, lines: ['+ as it was found'], apply }];
 }
 
+/** What `setup` changes in a webhook that is there; the rest is whoever's chose it. */
+const changedFields = ['url', 'global', 'tenantIds', 'eventsEnabled', 'signatureConfiguration'] as const;
+
+function restoredWebhook(
+  now: FusionAuthWebhook,
+  found: FusionAuthWebhook,
+  tenants: FusionAuthState['tenants'],
+): FusionAuthWebhook {
+  const isChanged = (name: string) => (changedFields as readonly string[]).includes(name);
+  const kept = Object.entries(now).filter(([name]) => !isChanged(name));
+  const back = Object.entries(found).filter(([name]) => isChanged(name));
+  const restored = Object.fromEntries([...kept, ...back]) as FusionAuthWebhook;
+  // FusionAuth refuses a tenant that is gone.
+  const tenantIds = found.tenantIds?.filter((id) => tenants.some((tenant) => tenant.id === id));
+  return tenantIds === undefined ? restored : { ...restored, tenantIds };
+}
+
 /** Another webhook that somebody has signed by it keeps it. */
-function undoKey({ keys, webhooks }: FusionAuthState, id: string, ownWebhook = ''): readonly UndoChange[] {
+function undoKey(
+  { keys, webhooks }: FusionAuthState,
+  id: string,
+  { webhooks: undone = {} }: Found,
+): readonly UndoChange[] {
   const key = keys.find((candidate) => candidate.id === id);
   const isUsed = webhooks.some(
-    (webhook) => webhook.id !== ownWebhook && webhook.signatureConfiguration?.signingKeyId === id,
+    (webhook) => !(webhook.id in undone) && webhook.signatureConfiguration?.signingKeyId === id,
   );
   if (key === undefined || isUsed) return [];
   return [{ sign: '-', title: `key "${key.name ?? id}"`, lines: [], apply: (api) => api.deleteKey(id) }];
-}
-
-/** FusionAuth notes the time of each change. */
-function isSame(a: FusionAuthWebhook, b: FusionAuthWebhook): boolean {
-  return isDeepStrictEqual({ ...a, lastUpdateInstant: 0 }, { ...b, lastUpdateInstant: 0 });
 }

@@ -70,6 +70,14 @@ export function refusal(
   });
 }
 
+/** What was answered is nothing that FusionAuth says. */
+export function notFusionAuth(url: string): FusionAuthApiError {
+  return new FusionAuthApiError(`It is not FusionAuth that answers at ${url}: it tells no version`, {
+    status: 200,
+    hint: 'Check FUSIONAUTH_URL: the address at which FusionAuth’s own pages are, without a path',
+  });
+}
+
 /** It could not be reached. */
 export function unreachable(url: string, { cause }: NoAnswerError): FusionAuthApiError {
   const { name, code, message } = cause as Error & { code?: string };

@@ -3,7 +3,7 @@
 
 import { FusionAuthClient } from '@fusionauth/typescript-client';
 import type { Key, SystemConfiguration, Webhook, WebhookEventLog } from '@fusionauth/typescript-client';
-import { FusionAuthApiError, refusal, unreachable } from './errors.ts';
+import { FusionAuthApiError, notFusionAuth, refusal, unreachable } from './errors.ts';
 import { NoAnswerError, RestClient } from './rest-client.ts';
 import type { RestAnswer } from './rest-client.ts';
 
@@ -53,7 +53,8 @@ export class FusionAuthApi {
   /** `1.69.0`. */
   async version(): Promise<string> {
     const { version } = await this.#call('GET /api/system/version', (client) => client.retrieveVersion());
-    return version ?? '0';
+    if (version === undefined) throw notFusionAuth(this.url);
+    return version;
   }
 
   /** The `kid`s of the keys that it publishes. Needs no API key. */

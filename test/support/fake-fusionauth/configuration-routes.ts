@@ -12,6 +12,7 @@ import {
   patched,
   Refusal,
   shownKey,
+  unknownField,
   withEventSwitches,
 } from './model.ts';
 import type { EventSwitch, Json, Key } from './model.ts';
@@ -111,6 +112,7 @@ export function addConfigurationRoutes(server: FastifyInstance, fusionAuth: Fake
     const old = tenant.eventConfiguration.events;
     const events = withEventSwitches(version, old, eventConfiguration?.events ?? {});
     const webhookIds = bodyOf(body, 'webhookIds') as string[] | undefined;
+    if (webhookIds !== undefined && !isAtLeast(version, '1.37')) throw unknownField('webhookIds');
     Object.assign(tenant, patched(tenant, rest, { appends: true }), { eventConfiguration: { events } });
     // Before 1.48 a tenant lost the webhooks that the request did not name.
     if (webhookIds !== undefined || !isAtLeast(version, '1.48')) assign(id, webhookIds ?? []);
@@ -120,8 +122,9 @@ export function addConfigurationRoutes(server: FastifyInstance, fusionAuth: Fake
     if (!isAtLeast(version, '1.37')) return;
     for (const webhook of webhooks.values()) {
       if (webhook.global) continue;
-      const others = (webhook.tenantIds ?? []).filter((id) => id !== tenantId);
-      webhook.tenantIds = webhookIds.includes(webhook.id) ? [...others, tenantId] : others;
+      const { tenantIds = [] } = webhook;
+      if (!webhookIds.includes(webhook.id)) webhook.tenantIds = tenantIds.filter((id) => id !== tenantId);
+      else if (!tenantIds.includes(tenantId)) webhook.tenantIds = [...tenantIds, tenantId];
     }
   };
 

@@ -38,7 +38,9 @@ export type ApiFault =
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: 'reset' }
   | { readonly kind: 'hang' }
-  | { readonly kind: 'done-but-reset' };
+  | { readonly kind: 'done-but-reset' }
+  /** No answer: in its place this is done, the call having been carried out or not. */
+  | { readonly kind: 'instead'; readonly isDone: boolean; readonly act: () => Promise<void> };
 
 export interface Call {
   readonly method: string;
@@ -200,11 +202,12 @@ export class FakeFusionAuth implements AsyncDisposable {
     );
     server.addHook('preHandler', async (request, reply) => this.#beforeCall(request, reply));
     server.addHook('onSend', async (request, reply, payload) => {
-      if (request.isCutAfterwards) {
+      if (request.insteadOfAnswer) {
+        await request.insteadOfAnswer();
         request.raw.socket.destroy();
         reply.hijack();
       }
-      return Promise.resolve(payload);
+      return payload;
     });
     server.setErrorHandler(async (error, _request, reply) => {
       if (!(error instanceof Refusal)) return reply.code(500).send({ error: String(error) });
@@ -244,7 +247,17 @@ export class FakeFusionAuth implements AsyncDisposable {
       reply.hijack();
       return;
     }
-    request.isCutAfterwards = fault?.kind === 'done-but-reset';
+    if (fault?.kind === 'done-but-reset') request.insteadOfAnswer = () => Promise.resolve();
+    if (fault?.kind === 'instead') {
+      if (fault.isDone) {
+        request.insteadOfAnswer = fault.act;
+      } else {
+        await fault.act();
+        request.raw.socket.destroy();
+        reply.hijack();
+        return;
+      }
+    }
     const key = this.apiKeys.get(request.headers.authorization ?? '');
     if (key === undefined || !isAllowed(key, endpoint, request.method)) throw new Refusal(401);
   }
@@ -260,7 +273,8 @@ declare module 'fastify' {
     endpoint?: string;
   }
   interface FastifyRequest {
-    isCutAfterwards?: boolean;
+    /** The call is carried out, and then this is done in place of answering. */
+    insteadOfAnswer?: () => Promise<void>;
   }
 }
 

@@ -94,7 +94,7 @@ export function generalError(status: number, code: string, message: string): Ref
 }
 
 /** What the JSON parser of FusionAuth says of a field that this version does not have. */
-function unknownField(name: string): Refusal {
+export function unknownField(name: string): Refusal {
   return generalError(400, 'invalidJSON', `Invalid JSON in the request body. The property was [${name}].`);
 }
 
