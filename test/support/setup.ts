@@ -35,12 +35,13 @@ export function wanted(changes: Partial<Wanted> = {}): Wanted {
 export class SetupRuns implements AsyncDisposable {
   readonly api: FusionAuthApi;
   readonly file: UndoFile;
-  readonly #folder: AsyncDisposable;
+  readonly #folder: AsyncDisposable | undefined;
 
-  private constructor(fusionAuth: FakeFusionAuth, folder: AsyncDisposable & { path: string }) {
+  /** `folder`: DATA_DIR; one that is named by its path is left there. */
+  constructor(fusionAuth: FakeFusionAuth, folder: string | (AsyncDisposable & { path: string })) {
     this.api = apiOf(fusionAuth);
-    this.#folder = folder;
-    this.file = new UndoFile(folder.path, fusionAuth.url);
+    this.#folder = typeof folder === 'string' ? undefined : folder;
+    this.file = new UndoFile(typeof folder === 'string' ? folder : folder.path, fusionAuth.url);
   }
 
   /** With a folder of its own for what was found. */
@@ -70,6 +71,6 @@ export class SetupRuns implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#folder[Symbol.asyncDispose]();
+    await this.#folder?.[Symbol.asyncDispose]();
   }
 }
