@@ -312,7 +312,9 @@ async function tryIt(api: FusionAuthApi, config: Config, { fusionAuthUrl }: Answ
       );
     } else {
       const why =
-        result.kind === 'refused' ? `the bridge refused it: ${result.reason}` : 'it has not arrived';
+        result.kind === 'refused'
+          ? [`the bridge refused it: ${result.reason}`, result.hint].filter(Boolean).join('. ')
+          : 'it has not arrived';
       print(`\n! FusionAuth posted an event, and ${why}. ${mend}.`);
     }
   } catch (error) {

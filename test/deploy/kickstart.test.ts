@@ -148,6 +148,7 @@ test('FusionAuth’s stand-in takes all of it, and `setup` has nothing left to c
     webhookUrl,
     tenantIds: [],
     hmac: undefined,
+    keepsHmac: false,
     events: wanted,
     withEventLog: true,
   });

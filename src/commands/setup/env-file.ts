@@ -19,12 +19,11 @@ export function writeVariables(wanted: Variables, path = '.env'): void {
   const lines = old === undefined || old === '' ? [] : old.replace(/\r?\n$/, '').split(/\r?\n/);
   for (const name of findNewVariables(wanted, path)) {
     const line = `${name}=${quoted(wanted[name] ?? '')}`;
+    const pattern = new RegExp(`^\\s*(export\\s+)?${name}\\s*=`);
     // Of several lines the last one counts.
-    const at = lines.findLastIndex((candidate) =>
-      new RegExp(`^\\s*(export\\s+)?${name}\\s*=`).test(candidate),
-    );
+    const at = lines.findLastIndex((candidate) => pattern.test(candidate));
     if (at < 0) lines.push(line);
-    else lines[at] = line;
+    else lines[at] = `${pattern.exec(lines[at] ?? '')?.[1] ?? ''}${line}`;
   }
   replaceFile(old === undefined ? path : realpathSync(path), `${lines.join(newline)}${newline}`);
 }

@@ -69,8 +69,13 @@ export async function demandRights(api: FusionAuthApi, purpose: Omit<Purpose, 'v
       hint: `It is wrong, has expired, or belongs to one tenant: make one of no tenant (Settings → API Keys) with ${namesOf(missing)}`,
     });
   }
+  // What FusionAuth keeps from a key of one tenant, whatever is ticked.
+  const ofAllTenants = rights.filter(({ endpoint }) => !endpoint.startsWith('/api/tenant'));
+  const isOfOneTenant = ofAllTenants.every((right) => missing.includes(right));
   throw new CommandError(`The API key lacks the right to ${namesOf(missing)}`, {
-    hint: 'Tick them in FusionAuth: Settings → API Keys → Edit → Endpoints',
+    hint: isOfOneTenant
+      ? 'It seems to belong to one tenant, and such a key cannot have them: make one of no tenant in FusionAuth (Settings → API Keys)'
+      : 'Tick them in FusionAuth: Settings → API Keys → Edit → Endpoints',
   });
 }
 

@@ -14,10 +14,10 @@ import { testEventType } from './wanted-events.ts';
 const pollMs = 100;
 const newest = 100;
 
-/** `refused`: one came, and the bridge did not take it; `reason` says why. */
+/** `refused`: one came, and the bridge did not take it; `reason` says why, `hint` what to do. */
 export type TestEventResult =
   | { readonly kind: 'arrived'; readonly afterMs: number; readonly verifiedBy: string }
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly hint?: string }
   | { readonly kind: 'missing' };
 
 /** Throws FusionAuthApiError, and CommandError where the bridge cannot be asked. */
@@ -45,8 +45,15 @@ export async function sendTestEvent(
       };
     }
     const refused = await lastRefused(bridge);
-    if (refused !== undefined && refused.at !== before?.at)
-      return { kind: 'refused', reason: refused.reason };
+    if (refused !== undefined && refused.at !== before?.at) {
+      const { status, reason, hint } = refused;
+      // What is wrong with a signature is told by one word.
+      return {
+        kind: 'refused',
+        reason: status === 401 ? `signature ${reason}` : reason,
+        ...(hint !== undefined && { hint }),
+      };
+    }
     await sleep(pollMs);
   }
   return { kind: 'missing' };

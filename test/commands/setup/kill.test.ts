@@ -12,7 +12,7 @@ import { describe, test } from 'node:test';
 import { hmacKeyId } from '../../../src/fusionauth/setup-ids.ts';
 import { runCommand } from '../../support/command.ts';
 import { FakeFusionAuth, superKey } from '../../support/fake-fusionauth/fake-fusionauth.ts';
-import type { ApiFault, Call } from '../../support/fake-fusionauth/fake-fusionauth.ts';
+import type { ApiFault } from '../../support/fake-fusionauth/fake-fusionauth.ts';
 import type { Json } from '../../support/fake-fusionauth/model.ts';
 import { SetupRuns } from '../../support/setup.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -230,7 +230,7 @@ describe('FusionAuth 1.47, whose tenants lose their webhooks by a change', () =>
   const wishes = { tenantIds: [tenant] };
   const faultAt = (at: number, kind: ApiFault['kind']) => {
     let index = 0;
-    return (_call: Call) => (index++ === at ? ({ kind } as ApiFault) : undefined);
+    return () => (index++ === at ? ({ kind } as ApiFault) : undefined);
   };
 
   for (const kind of kinds) {
