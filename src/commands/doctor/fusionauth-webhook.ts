@@ -3,7 +3,7 @@
 import { isLoopback } from '../../config/config.ts';
 import type { FusionAuthWebhook } from '../../fusionauth/api/fusionauth-api.ts';
 import { webhookId } from '../../fusionauth/setup-ids.ts';
-import { findAddressFault } from '../setup/questions.ts';
+import { findAddressFault } from '../setup/address-fault.ts';
 import { fail, listed, ok, warn } from './check.ts';
 import type { Check } from './check.ts';
 

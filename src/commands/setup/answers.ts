@@ -5,8 +5,9 @@ import type { Config } from '../../config/config.ts';
 import { FusionAuthApi } from '../../fusionauth/api/fusionauth-api.ts';
 import { version } from '../../version.ts';
 import { UsageError } from '../report.ts';
+import { hostOf } from './address-fault.ts';
+import { hmacWanted } from './plan.ts';
 import type { HmacWanted } from './plan.ts';
-import { hmacWanted, hostOf } from './questions.ts';
 import { demandRights } from './rights.ts';
 import { findOwnWebhook } from './state.ts';
 

@@ -2,6 +2,7 @@
 // are made. Each is a single call and can be made again after a crash. Nothing is changed that is right already, so a second
 // run has an empty plan; nothing that somebody chose is taken back: other events, time-outs, transaction levels, a key.
 
+import { randomBytes } from 'node:crypto';
 import type { CatalogueEntry } from '../../fusionauth/catalogue.ts';
 import type {
   EventSwitches,
@@ -35,6 +36,11 @@ export interface HmacWanted {
   readonly secret: string;
   /** It is known to nobody yet. */
   readonly isNew: boolean;
+}
+
+/** With the secret that is known, or a new one. */
+export function hmacWanted(known: string | undefined): HmacWanted {
+  return { secret: known ?? randomBytes(32).toString('base64url'), isNew: known === undefined };
 }
 
 export interface Change {

@@ -1,13 +1,12 @@
 // What `setup` asks in the terminal, in the order in which a person would want to be asked. Each answer is tried at once.
 
-import { randomBytes } from 'node:crypto';
 import * as clack from '@clack/prompts';
-import { isLoopback } from '../../config/config.ts';
 import type { FusionAuthApi, FusionAuthTenant } from '../../fusionauth/api/fusionauth-api.ts';
 import { isAtLeast } from '../../fusionauth/samples.ts';
 import { describeError, CommandError } from '../report.ts';
 import type { Answers } from './answers.ts';
-import type { HmacWanted } from './plan.ts';
+import { findAddressFault } from './address-fault.ts';
+import { hmacWanted } from './plan.ts';
 import { demandRights } from './rights.ts';
 import { findOwnWebhook, sinceVersion } from './state.ts';
 
@@ -77,24 +76,6 @@ export async function ask(
 
 export async function askWhetherToApply(): Promise<boolean> {
   return answered(clack.confirm({ message: 'Make these changes?' }));
-}
-
-/** With the secret that is known, or a new one. */
-export function hmacWanted(known: string | undefined): HmacWanted {
-  return { secret: known ?? randomBytes(32).toString('base64url'), isNew: known === undefined };
-}
-
-/** An address at which nobody but its own machine finds the bridge, while FusionAuth is on another one. */
-export function findAddressFault(webhookUrl: string, fusionAuthUrl: string): string | undefined {
-  const [webhook, fusionAuth] = [new URL(webhookUrl), new URL(fusionAuthUrl)];
-  return isLoopback(hostOf(webhook)) && !isLoopback(hostOf(fusionAuth))
-    ? `FusionAuth at ${fusionAuth.host} does not find the bridge at ${webhook.host}: that is FusionAuth’s own machine`
-    : undefined;
-}
-
-/** Without the brackets of an IPv6 address. */
-export function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 async function askForFusionAuth(

@@ -80,6 +80,7 @@ async function setUp(fusionAuth: FakeFusionAuth, webhookUrl: string, isHmac = fa
     webhookUrl,
     tenantIds: [],
     hmac: isHmac ? { secret, isNew: true } : undefined,
+    keepsHmac: false,
     events: wantedEvents(loadConfig(settingsFor(fusionAuth))),
     withEventLog: true,
   });
