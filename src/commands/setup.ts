@@ -21,7 +21,7 @@ import { explainManualSteps, planSegmentSetup } from './setup/segment.ts';
 import type { SegmentPlan } from './setup/segment.ts';
 import { readState, sinceVersion } from './setup/state.ts';
 import type { FusionAuthState } from './setup/state.ts';
-import { sendTestEvent } from './setup/test-event.ts';
+import { sendTestEvent, wordsOfRefusal } from './setup/test-event.ts';
 import { planUndo } from './setup/undo.ts';
 import { UndoFile } from './setup/undo-file.ts';
 import { wantedEvents } from './setup/wanted-events.ts';
@@ -314,7 +314,7 @@ async function tryIt(api: FusionAuthApi, config: Config, { fusionAuthUrl }: Answ
     } else {
       const why =
         result.kind === 'refused'
-          ? [`the bridge refused it: ${result.reason}`, result.hint].filter(Boolean).join('. ')
+          ? [wordsOfRefusal(result), result.hint].filter(Boolean).join('. ')
           : 'it has not arrived';
       print(`\n! FusionAuth posted an event, and ${why}. ${mend}.`);
     }

@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import { FusionAuthApiError } from '../../fusionauth/api/errors.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
-import { sendTestEvent } from '../setup/test-event.ts';
+import { sendTestEvent, wordsOfRefusal } from '../setup/test-event.ts';
 import { testEventType } from '../setup/wanted-events.ts';
 import { mendOfRefusal } from './bridge.ts';
 import { fail, failed, ok, skip } from './check.ts';
@@ -43,7 +43,7 @@ export async function checkFusionAuthSend(
         return [
           fail(
             name,
-            `FusionAuth posted an event, and the bridge refused it: ${result.reason}; ${left}`,
+            `FusionAuth posted an event, and ${wordsOfRefusal(result)}; ${left}`,
             mendOfRefusal(result.reason) ?? 'See the bridge’s log lines, which say why',
           ),
         ];

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FusionAuthApi } from '../../fusionauth/api/fusionauth-api.ts';
 import type { DiagnosisDocument } from '../../http/diagnosis.ts';
 import type { EventsDocument, JourneyDocument } from '../../http/records-api.ts';
+import type { LastRefused } from '../../http/webhook-witness.ts';
 import { readFromBridge } from '../bridge-api.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
 import { testEventType } from './wanted-events.ts';
@@ -17,7 +18,7 @@ const newest = 100;
 /** `refused`: one came, and the bridge did not take it; `reason` says why, `hint` what to do. */
 export type TestEventResult =
   | { readonly kind: 'arrived'; readonly afterMs: number; readonly verifiedBy: string }
-  | { readonly kind: 'refused'; readonly reason: string; readonly hint?: string }
+  | ({ readonly kind: 'refused' } & LastRefused)
   | { readonly kind: 'missing' };
 
 /** Throws FusionAuthApiError, and CommandError where the bridge cannot be asked. */
@@ -46,20 +47,19 @@ export async function sendTestEvent(
     }
     const refused = await lastRefused(bridge);
     if (refused !== undefined && refused.at !== before?.at) {
-      const { status, reason, hint } = refused;
-      // What is wrong with a signature is told by one word.
-      return {
-        kind: 'refused',
-        reason: status === 401 ? `signature ${reason}` : reason,
-        ...(hint !== undefined && { hint }),
-      };
+      return { kind: 'refused', ...refused };
     }
     await sleep(pollMs);
   }
   return { kind: 'missing' };
 }
 
-async function lastRefused(bridge: BridgeAddress): Promise<DiagnosisDocument['webhooks']['lastRefused']> {
+/** What is wrong with a signature is told by one word. */
+export function wordsOfRefusal({ status, reason }: LastRefused): string {
+  return `the bridge refused it: ${status === 401 ? `signature ${reason}` : reason}`;
+}
+
+async function lastRefused(bridge: BridgeAddress): Promise<LastRefused | undefined> {
   const { webhooks } = (await readFromBridge(bridge, '/api/diagnosis')) as DiagnosisDocument;
   return webhooks.lastRefused;
 }

@@ -775,7 +775,7 @@ describe('--send', () => {
     const checks = await checkFusionAuthSend(seen, { url: bridge.url, adminToken: undefined });
 
     assertFinds(checks, 'fusionauth.send', 'fail', {
-      detail: /refused it: forged/,
+      detail: /refused it: signature forged/,
       fix: /FUSIONAUTH_WEBHOOK_SECRET/,
     });
     assert.equal(fusionAuthSigner(seen), undefined);
