@@ -47,12 +47,15 @@ export async function ask(
         ],
       }),
     )) === 'hmac';
-  const withEventLog = await answered(
-    clack.confirm({
-      message:
-        'Have FusionAuth keep its webhook event log for 30 days? What it could not deliver can be recovered from it',
-    }),
-  );
+  // Before, it is always kept, or not there.
+  const withEventLog =
+    !isAtLeast(version, sinceVersion.eventLogSwitch) ||
+    (await answered(
+      clack.confirm({
+        message:
+          'Have FusionAuth keep its webhook event log for 30 days? What it could not deliver can be recovered from it',
+      }),
+    ));
   const keepsApiKey = await answered(
     clack.confirm({ message: 'Keep the API key in .env, for doctor?', initialValue: false }),
   );
@@ -82,10 +85,12 @@ async function askForFusionAuth(
   { fusionAuthUrl = 'http://localhost:9011', apiKey: known }: Suggestions,
   connect: (url: string, apiKey: string) => FusionAuthApi,
 ): Promise<{ url: string; apiKey: string; api: FusionAuthApi; version: string }> {
+  let suggested = fusionAuthUrl;
   for (;;) {
     const url = await answered(
-      clack.text({ message: 'Where is FusionAuth?', initialValue: fusionAuthUrl, validate: faultOfUrl }),
+      clack.text({ message: 'Where is FusionAuth?', initialValue: suggested, validate: faultOfUrl }),
     );
+    suggested = url;
     const apiKey =
       (await answered(
         clack.password({
