@@ -236,6 +236,20 @@ describe('setup changes nothing', () => {
     assert.match(stderr, /^FusionAuth cannot be reached at http:\/\/127\.0\.0\.1:\d+: ECONNREFUSED\nCheck/);
   });
 
+  test('where FusionAuth is on another machine and nothing says where the bridge is: exit code 2', async () => {
+    await using scene = await open();
+    // This machine by a name that is not loopback's.
+    const elsewhere = { FUSIONAUTH_URL: scene.fusionAuth.url.replace('127.0.0.1', '0.0.0.0') };
+
+    const { exitCode, stderr } = await scene.run(['--yes'], elsewhere);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /FusionAuth at 0\.0\.0\.0 is to be told where the bridge is\nAdd --webhook-url/);
+
+    const own = await scene.run(['--dry-run', '--webhook-url', 'http://localhost:3000/webhook'], elsewhere);
+    assert.match(own.stdout, /! FusionAuth at 0\.0\.0\.0:\d+ does not find the bridge at localhost:3000/);
+    assert.equal(scene.fusionAuth.webhooks.size, 0);
+  });
+
   test('where something else answers, whatever it answers', async () => {
     await using scene = await open();
     for (const status of [200, 404]) {
