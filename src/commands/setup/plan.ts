@@ -14,7 +14,7 @@ import type {
 import { isAtLeast } from '../../fusionauth/samples.ts';
 import { hmacKeyId, signingKeyId, webhookId } from '../../fusionauth/setup-ids.ts';
 import { CommandError } from '../report.ts';
-import { findOwnWebhook, sinceVersion } from './state.ts';
+import { findOwnWebhook, isSameUrl, sinceVersion } from './state.ts';
 import type { FusionAuthState } from './state.ts';
 import type { Found } from './undo-file.ts';
 import { isKnownTo } from './wanted-events.ts';
@@ -157,7 +157,7 @@ function planWebhook(
     ...old,
     ...scope,
     id: old?.id ?? webhookId,
-    url: webhookUrl,
+    url: old?.url !== undefined && isSameUrl(old.url, webhookUrl) ? old.url : webhookUrl,
     eventsEnabled: { ...old?.eventsEnabled, ...Object.fromEntries(types.map((type) => [type, true])) },
     ...(keyId !== undefined && { signatureConfiguration: { enabled: true, signingKeyId: keyId } }),
   };

@@ -52,6 +52,11 @@ export function findOwnWebhook(
 ): FusionAuthWebhook | undefined {
   return (
     webhooks.find(({ id }) => id === webhookId) ??
-    webhooks.find((webhook) => url !== undefined && webhook.url === url)
+    webhooks.find((webhook) => url !== undefined && isSameUrl(webhook.url, url))
   );
+}
+
+/** However they are written: `http://bridge` is `http://bridge:80/`. */
+export function isSameUrl(a: string | undefined, b: string): boolean {
+  return a !== undefined && (URL.parse(a)?.href ?? a) === (URL.parse(b)?.href ?? b);
 }

@@ -165,6 +165,18 @@ for (const version of ['1.37.0', '1.47.0', '1.48.0', '1.69.0']) {
   });
 }
 
+test('a webhook made by hand is found however its address is written', async () => {
+  await using fusionAuth = await start();
+  await using runs = await SetupRuns.at(fusionAuth);
+  const made = handMade({ url: 'http://fa_seg' });
+  fusionAuth.webhooks.set(made.id, made);
+
+  await runs.setUp({ webhookUrl: 'http://fa_seg:80/' });
+
+  assert.equal(fusionAuth.webhooks.has(webhookId), false);
+  assert.equal(fusionAuth.webhooks.get(made.id)?.url, 'http://fa_seg');
+});
+
 describe('what somebody chose stays', () => {
   test('events, time-outs and headers of our own webhook, changed after the first run', async () => {
     await using fusionAuth = await start();
