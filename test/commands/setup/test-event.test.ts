@@ -32,6 +32,6 @@ test('an event that the bridge refuses is told with the reason', async () => {
 
   const result = await sendTestEvent(runs.api, { url: bridge.url, adminToken: undefined });
 
-  assert.partialDeepStrictEqual(result, { kind: 'refused', reason: 'signature missing' });
+  assert.partialDeepStrictEqual(result, { kind: 'refused', status: 401, reason: 'missing' });
   assert.match((result as { hint?: string }).hint ?? '', /compare the webhook’s signing key there/);
 });
