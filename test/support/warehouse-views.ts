@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { WarehouseDestination } from '../../src/destinations/warehouse.ts';
 import { columnTypeOf } from '../../src/destinations/warehouse/columns.ts';
 import type { ColumnType } from '../../src/destinations/warehouse/columns.ts';
-import type { Statement } from '../../src/destinations/warehouse/load-plan.ts';
+import type { Statement } from '../../src/destinations/warehouse/statement.ts';
 import { externalServer } from '../../src/destinations/warehouse/server.ts';
 import { planViews } from '../../src/destinations/warehouse/views.ts';
 import type { SourceTables } from '../../src/destinations/warehouse/views.ts';

@@ -2,7 +2,7 @@
 // data, nor what somebody's own `map` adds. A comment that is there stays as it is, whoever wrote it.
 
 import pg from 'pg';
-import type { Statement } from './load-plan.ts';
+import type { Statement } from './statement.ts';
 import type { SourceTables } from './views.ts';
 import { columnTexts, tableText } from './comments/texts.ts';
 

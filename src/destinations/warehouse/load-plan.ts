@@ -7,20 +7,13 @@ import { fitCell, textCell, widenedType } from './columns.ts';
 import type { Cell, CellType, CellValue, ColumnType } from './columns.ts';
 import { discardsTable, usersTable } from './rows.ts';
 import type { Row } from './rows.ts';
+import type { Statement } from './statement.ts';
 import { newPerson, say, userTimesStatement } from './user-times.ts';
 import type { ColumnTimes, Person } from './user-times.ts';
 import { dropViews } from './views.ts';
 
 /** The tables of the schema and their columns, as far as the loader knows them. */
 export type Tables = ReadonlyMap<string, ReadonlyMap<string, ColumnType>>;
-
-/** A value of a column, or all of one column's, as PostgreSQL's driver takes it. */
-export type Parameter = string | readonly (CellValue | null)[];
-
-export interface Statement {
-  readonly text: string;
-  readonly values: readonly Parameter[];
-}
 
 export interface LoadPlan {
   /** In order: tables and columns first, then rows; those of `discards`, where there are any, at the end. */

@@ -5,7 +5,7 @@
 // tried again a while later, and the others are done.
 
 import pg from 'pg';
-import type { Statement } from './load-plan.ts';
+import type { Statement } from './statement.ts';
 import { planComments } from './comments.ts';
 import { needsViews, planViews } from './views.ts';
 import type { SourceTables } from './views.ts';

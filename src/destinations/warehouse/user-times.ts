@@ -6,7 +6,7 @@
 
 import pg from 'pg';
 import type { CellValue } from './columns.ts';
-import type { Statement } from './load-plan.ts';
+import type { Statement } from './statement.ts';
 import { userTimesTable } from './rows.ts';
 
 /** Column → milliseconds since 1970. */

@@ -11,7 +11,7 @@
 import { hash } from 'node:crypto';
 import pg from 'pg';
 import type { ColumnType } from './columns.ts';
-import type { Statement } from './load-plan.ts';
+import type { Statement } from './statement.ts';
 import { views } from './views/all.ts';
 import { createReader } from './views/reader.ts';
 import type { ColumnTypes } from './views/reader.ts';
