@@ -9,6 +9,7 @@ import { createAccessGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
 import { registerExportApi } from './export-api.ts';
 import type { ExportApiOptions } from './export-api.ts';
+import { findDashboard, registerDashboard } from './dashboard.ts';
 import { diagnose } from './diagnosis.ts';
 import type { DiagnosisOptions } from './diagnosis.ts';
 import type { Metrics } from './metrics.ts';
@@ -39,7 +40,7 @@ export interface ServerOptions {
 const requestTimeoutMs = 30_000;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { webhook, access, log, metrics, tracing, readStatus, readLatest, records, exports, page } = options;
+  const { webhook, access, log, metrics, tracing, readStatus, records, exports } = options;
   const { diagnosis } = options;
   const server = fastify({
     bodyLimit: webhook.maxBodyBytes,
@@ -58,16 +59,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   });
 
-  server.get('/', guard, async (_request, reply) => {
-    const [status, latest] = await Promise.all([readStatus(), readLatest(25)]);
-    return reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', contentSecurityPolicy)
-      .header('referrer-policy', 'no-referrer')
-      .header('x-content-type-options', 'nosniff')
-      .header('cache-control', 'no-store')
-      .send(renderPage({ status, latest, ...page() }));
-  });
+  const dashboard = findDashboard();
+  if (dashboard === undefined) registerPlainPage(server, options, guard);
+  else registerDashboard(server, { folder: dashboard, guard });
 
   server.get('/api/status', guard, () => readStatus());
   server.get('/api/diagnosis', guard, () => diagnose({ ...diagnosis, log, witness: webhook.witness }));
@@ -95,4 +89,22 @@ export function createServer(options: ServerOptions): FastifyInstance {
     }),
   );
   return server;
+}
+
+/** Where the dashboard was not built. */
+function registerPlainPage(
+  server: FastifyInstance,
+  { readStatus, readLatest, page }: ServerOptions,
+  guard: { readonly onRequest: ReturnType<typeof createAccessGuard> },
+): void {
+  server.get('/', guard, async (_request, reply) => {
+    const [status, latest] = await Promise.all([readStatus(), readLatest(25)]);
+    return reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', contentSecurityPolicy)
+      .header('referrer-policy', 'no-referrer')
+      .header('x-content-type-options', 'nosniff')
+      .header('cache-control', 'no-store')
+      .send(renderPage({ status, latest, ...page() }));
+  });
 }

@@ -54,13 +54,19 @@ after(() => folder[Symbol.asyncDispose]());
 
 test('the tarball holds the compiled code, its documents and nothing else', () => {
   const allowed =
-    /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|docs\/[\w-]+\.md|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
+    /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|dist\/dashboard\/(?:index\.html|icon\.svg|assets\/[\w-]+\.css)|docs\/[\w-]+\.md|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
 
   assert.deepEqual(
     packed.filter((path) => !allowed.test(path)),
     [],
   );
-  for (const path of ['dist/cli.js', 'dist/define-config.d.ts', 'docs/configuration.md', 'LICENSE'])
+  for (const path of [
+    'dist/cli.js',
+    'dist/dashboard/index.html',
+    'dist/define-config.d.ts',
+    'docs/configuration.md',
+    'LICENSE',
+  ])
     assert.ok(packed.includes(path), path);
 });
 
@@ -104,6 +110,13 @@ test('the installed bridge takes a webhook, and its own warehouse has the row', 
     });
 
     assert.equal(answer.status, 200);
+    const page = await (await fetch(`http://127.0.0.1:${port}/events`)).text();
+    const [, script = ''] = /<script type="module"[^>]* src="([^"]+)"/.exec(page) ?? [];
+    assert.equal(
+      (await fetch(`http://127.0.0.1:${port}${script}`)).status,
+      200,
+      'the dashboard is in the package',
+    );
     const { stdout } = await run('npx', ['fusionauth-segment', 'warehouse', 'url'], consumer, settings);
     const client = new Client({ connectionString: stdout.trim() });
     await client.connect();

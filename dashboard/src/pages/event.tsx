@@ -1,0 +1,160 @@
+// One event's journey: the webhook, who signed it, what it became, and each try to deliver it.
+
+import { Button, Card, Group, Loader, Stack, Table, Text, Title } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { JourneyDocument } from '../../../src/http/records-api.ts';
+import { post } from '../api/client.ts';
+import { eventQuery, replaysQuery } from '../api/queries.ts';
+import { DataTable } from '../parts/data-table.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { OutcomeBadge } from '../parts/outcome.tsx';
+import { Failure, Trouble } from '../parts/trouble.tsx';
+import { eventRoute } from '../router.tsx';
+
+export function EventPage() {
+  const { id } = eventRoute.useParams();
+  const query = useQuery(eventQuery(id));
+  return (
+    <Stack>
+      <Text size="sm">
+        <Link to="/events" search={{}}>
+          Events
+        </Link>
+      </Text>
+      {query.error && <Failure error={query.error} />}
+      {query.isPending && <Loader aria-label="Reading the event" />}
+      {query.data && <Journey journey={query.data} />}
+    </Stack>
+  );
+}
+
+function Journey({ journey: { event, destinations } }: { journey: JourneyDocument }) {
+  return (
+    <>
+      <Title order={2}>{event.type}</Title>
+      <dl className="facts">
+        <dt>id</dt>
+        <dd>{event.id}</dd>
+        <dt>received</dt>
+        <dd>
+          <Moment at={event.receivedAt} />
+        </dd>
+        <dt>signature</dt>
+        <dd>{event.verifiedBy === 'unsigned' ? 'none was asked for' : `verified by ${event.verifiedBy}`}</dd>
+        <dt>tenant</dt>
+        <dd>{event.tenantId ?? 'none: it is of the whole instance'}</dd>
+      </dl>
+      {Object.entries(destinations).map(([name, destination]) => (
+        <DestinationJourney key={name} name={name} destination={destination} eventId={event.id} />
+      ))}
+      <RawEvent body={event.body} />
+    </>
+  );
+}
+
+type Destination = JourneyDocument['destinations'][string];
+
+function DestinationJourney({
+  name,
+  destination,
+  eventId,
+}: {
+  name: string;
+  destination: Destination;
+  eventId: string;
+}) {
+  const { outcome, rules, attempts, deadLetters, fault } = destination;
+  return (
+    <Card withBorder component="section" aria-label={name}>
+      <Stack gap="xs">
+        <Group justify="space-between">
+          <Group>
+            <Title order={3} size="h4">
+              {name}
+            </Title>
+            <OutcomeBadge outcome={outcome} />
+          </Group>
+          {outcome !== 'pending' && <Resend destination={name} eventId={eventId} />}
+        </Group>
+        {fault && <Trouble title={fault.message} fix={fault.hint} />}
+        {rules.map((rule) => (
+          <Text key={rule} size="sm">
+            {rule}
+          </Text>
+        ))}
+        {deadLetters.map(({ messageId, reason, detail }) => (
+          <Trouble key={messageId} level="fail" title={`Dead: ${reason}`} fix={detail} />
+        ))}
+        {attempts.length > 0 && <Attempts attempts={attempts} />}
+      </Stack>
+    </Card>
+  );
+}
+
+function Attempts({ attempts }: { attempts: Destination['attempts'] }) {
+  return (
+    <DataTable label="Attempts" minWidth={420} columns={['Attempt', 'Messages in it', 'Took', 'Answer']}>
+      {attempts.map(({ startedAt, endedAt, messages, answer, count }) => (
+        <Table.Tr key={startedAt}>
+          <Table.Td>
+            <Moment at={startedAt} />
+            {count > 1 && `, ${count} times`}
+          </Table.Td>
+          <Table.Td>{messages}</Table.Td>
+          <Table.Td>{count > 1 ? '' : `${endedAt - startedAt} ms`}</Table.Td>
+          <Table.Td>{answer}</Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
+  );
+}
+
+/** One event, under the ids that it had: what Segment has already it drops. */
+function Resend({ destination, eventId }: { destination: string; eventId: string }) {
+  const queryClient = useQueryClient();
+  const resend = useMutation({
+    mutationFn: () => post('/api/replays', { destination, filter: { eventId } }),
+    onSuccess: () =>
+      Promise.all([
+        queryClient.invalidateQueries({ queryKey: replaysQuery.queryKey }),
+        queryClient.invalidateQueries({ queryKey: eventQuery(eventId).queryKey }),
+      ]),
+  });
+  return (
+    <Group gap="xs">
+      {resend.error && (
+        <Text size="sm" c="red" role="alert">
+          {resend.error.message}
+        </Text>
+      )}
+      {resend.isSuccess && (
+        <Text size="sm" role="status">
+          Is sent again
+        </Text>
+      )}
+      <Button size="xs" variant="default" loading={resend.isPending} onClick={() => resend.mutate()}>
+        Send again to {destination}
+      </Button>
+    </Group>
+  );
+}
+
+function RawEvent({ body }: { body: unknown }) {
+  const text = JSON.stringify(body, undefined, 2);
+  return (
+    <Card withBorder component="section" aria-label="The event as it came">
+      <Group justify="space-between">
+        <Title order={3} size="h4">
+          As it came, without its secrets
+        </Title>
+        <Button size="xs" variant="default" onClick={() => void navigator.clipboard.writeText(text)}>
+          Copy JSON
+        </Button>
+      </Group>
+      <pre className="raw" tabIndex={0} aria-label="JSON of the event">
+        {text}
+      </pre>
+    </Card>
+  );
+}

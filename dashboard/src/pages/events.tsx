@@ -1,0 +1,141 @@
+// Every event, the newest first: live, searchable, through the whole log.
+
+import { Button, Group, Loader, Stack, Switch, Text, TextInput, Title, Select } from '@mantine/core';
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { eventsQuery } from '../api/queries.ts';
+import type { EventSearch } from '../api/queries.ts';
+import { EventList } from '../parts/event-list.tsx';
+import { Failure } from '../parts/trouble.tsx';
+import { eventsRoute } from '../router.tsx';
+import { useNewEvents } from '../parts/use-new-events.ts';
+
+export function EventsPage() {
+  const search = eventsRoute.useSearch();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const [isLive, setIsLive] = useState(true);
+  const query = useInfiniteQuery(eventsQuery(search));
+  const events = query.data?.pages.flatMap((page) => page.events) ?? [];
+  const fresh = useNewEvents(search, events[0]?.position);
+  const showFresh = () => void queryClient.resetQueries({ queryKey: eventsQuery(search).queryKey });
+  const isShowing = isLive && fresh.length > 0;
+
+  return (
+    <Stack gap="sm">
+      <Group justify="space-between">
+        <Title order={2}>Events</Title>
+        <Group>
+          {!isLive && fresh.length > 0 && (
+            <Button size="xs" variant="light" onClick={showFresh}>
+              {fresh.length >= 1000 ? '1,000 or more' : fresh.length} new
+            </Button>
+          )}
+          <Switch
+            label="Live"
+            checked={isLive}
+            onChange={({ currentTarget }) => setIsLive(currentTarget.checked)}
+          />
+        </Group>
+      </Group>
+      <SearchForm
+        key={JSON.stringify(search)}
+        search={search}
+        onSearch={(next) => void navigate({ to: '/events', search: next })}
+      />
+      {query.error && <Failure error={query.error} />}
+      {query.isPending && <Loader aria-label="Searching" />}
+      {query.data && (
+        <EventList
+          events={isShowing ? [...fresh.toReversed(), ...events] : events}
+          onEnd={() => {
+            if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
+          }}
+          onOpen={(id) => void navigate({ to: '/events/$id', params: { id } })}
+        />
+      )}
+      <SearchState
+        isSearching={query.isFetchingNextPage}
+        isAtEnd={query.data !== undefined && !query.hasNextPage}
+        found={events.length}
+      />
+    </Stack>
+  );
+}
+
+function SearchState({
+  isSearching,
+  isAtEnd,
+  found,
+}: {
+  isSearching: boolean;
+  isAtEnd: boolean;
+  found: number;
+}) {
+  return (
+    <Text size="sm" c="dimmed" role="status">
+      {isSearching
+        ? 'Looking further back …'
+        : isAtEnd
+          ? found === 0
+            ? 'No event of the log fits'
+            : 'That is the whole log'
+          : `${found.toLocaleString()} shown; scroll for more`}
+    </Text>
+  );
+}
+
+const outcomes = ['pending', 'delivered', 'filtered', 'dead'];
+
+function SearchForm({ search, onSearch }: { search: EventSearch; onSearch: (search: EventSearch) => void }) {
+  const [draft, setDraft] = useState(search);
+  const field = (name: keyof EventSearch, label: string, placeholder: string) => (
+    <TextInput
+      label={label}
+      placeholder={placeholder}
+      size="xs"
+      value={draft[name] ?? ''}
+      onChange={({ currentTarget: { value } }) => setDraft((old) => ({ ...old, [name]: value }))}
+    />
+  );
+  return (
+    <form
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSearch(withoutEmpty(draft));
+      }}
+    >
+      <Group align="end" gap="xs">
+        {field('type', 'Type', 'user.login.*')}
+        {field('user', 'User id', '')}
+        {field('email', 'E-mail', '')}
+        {field('tenant', 'Tenant id', '')}
+        <Select
+          label="Outcome"
+          placeholder="any"
+          size="xs"
+          clearable
+          data={outcomes}
+          value={draft.outcome || null}
+          onChange={(value) => setDraft((old) => ({ ...old, outcome: value ?? '' }))}
+        />
+        <Button type="submit" size="xs">
+          Search
+        </Button>
+        <Button type="button" size="xs" variant="default" onClick={() => onSearch({})}>
+          All
+        </Button>
+      </Group>
+    </form>
+  );
+}
+
+function withoutEmpty(search: EventSearch): EventSearch {
+  return Object.fromEntries(
+    Object.entries(search as Record<string, string>)
+      .map(([name, value]) => [name, value.trim()] as const)
+      .filter(([, value]) => value !== ''),
+  );
+}

@@ -1,0 +1,57 @@
+// What all pages stand in: the name, the ways to the other pages, and what is wrong right now.
+
+import { AppShell, Burger, Group, NavLink, ScrollArea, Text, Title, VisuallyHidden } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+
+const pages = [
+  { to: '/', label: 'Overview' },
+  { to: '/events', label: 'Events' },
+  { to: '/dead-letters', label: 'Dead letters' },
+  { to: '/replays', label: 'Replays' },
+] as const;
+
+export function Shell() {
+  const [isOpen, { toggle, close }] = useDisclosure();
+  const { pathname } = useLocation();
+  const isHere = (to: string) => (to === '/' ? pathname === '/' : pathname.startsWith(to));
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
+      padding="md"
+    >
+      <AppShell.Header px="md">
+        <Group h="100%">
+          <Burger opened={isOpen} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" />
+          <Title order={1} size="h4">
+            fusionauth-segment
+          </Title>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" aria-label="Pages">
+        <AppShell.Section grow component={ScrollArea}>
+          {pages.map(({ to, label }) => (
+            <NavLink
+              key={to}
+              component={Link}
+              to={to}
+              label={label}
+              active={isHere(to)}
+              aria-current={isHere(to) ? 'page' : undefined}
+              onClick={close}
+            />
+          ))}
+        </AppShell.Section>
+        <Text size="xs" c="dimmed" p="xs">
+          {' '}
+          <VisuallyHidden>Further: </VisuallyHidden>
+          <a href="/export">Exports</a> · <a href="/metrics">Metrics</a>
+        </Text>
+      </AppShell.Navbar>
+      <AppShell.Main>
+        <Outlet />
+      </AppShell.Main>
+    </AppShell>
+  );
+}
