@@ -215,6 +215,68 @@ export interface RecordSummary {
   readonly outcomes: Readonly<Record<string, Outcome>>;
 }
 
+/** Which records a search is after, settled or not. A record must fit all that is set. */
+export interface SearchFilter {
+  readonly eventId?: EventId | undefined;
+  /** Each of these three is a text that the event holds, wherever it stands. */
+  readonly userId?: string | undefined;
+  readonly email?: string | undefined;
+  readonly applicationId?: string | undefined;
+  readonly tenantId?: string | undefined;
+  /** Types, or patterns in which `*` stands for anything. */
+  readonly types?: readonly string[] | undefined;
+  readonly verifiedBy?: string | undefined;
+  /** Received at this time or later, and before that one; milliseconds since 1970. */
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+  /** At this consumer, or at any of those that are asked for. */
+  readonly outcome?: { readonly is: Outcome; readonly consumer?: string | undefined } | undefined;
+}
+
+export interface SearchOptions {
+  /** Only records that stand before this one. */
+  readonly before?: Position | undefined;
+  readonly count: number;
+  /** Whose outcomes are told, and searched. */
+  readonly consumers: readonly string[];
+  /** Ends the search with what it has found by then. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SearchPage {
+  /** The newest first. */
+  readonly records: readonly RecordSummary[];
+  /** What to give as `before` to go on; undefined where there is nothing left to look at. */
+  readonly next: Position | undefined;
+  /** When the last record that it looked at was received; undefined where it looked at none. */
+  readonly searchedThrough: number | undefined;
+}
+
+export interface FollowOptions {
+  /** Only records behind this one. */
+  readonly after: Position;
+  readonly count: number;
+  readonly consumers: readonly string[];
+  /** Where more records than this are left to look at, all but the newest `count` of them are skipped. */
+  readonly mostBehind?: number | undefined;
+}
+
+export interface FollowedRecords {
+  /** In order. */
+  readonly records: readonly RecordSummary[];
+  /** What to give as `after` to go on. */
+  readonly next: Position;
+  /** What was passed over unread, fitting or not: so many records, behind `after`, the last one at `next`. */
+  readonly skipped: { readonly records: number; readonly after: Position } | undefined;
+}
+
+/** Of one record, at all consumers that were asked for. */
+export interface RecordOutcomes {
+  readonly position: Position;
+  readonly id: EventId;
+  readonly outcomes: Readonly<Record<string, Outcome>>;
+}
+
 export interface EventLog {
   /**
    * Resolves when the event is on disk or replicated. An id that is there already comes back as `duplicate`, after
@@ -241,6 +303,36 @@ export interface EventLog {
 
   /** Records behind this position, in order: what is new since a look before. */
   since(position: Position, count: number, consumers: readonly string[]): Promise<readonly RecordSummary[]>;
+
+  /** A position as somebody gives it back; undefined where the text is none of this log's. */
+  parsePosition(text: string): Position | undefined;
+
+  /**
+   * The newest records that fit, from `before` on through the whole log, which may hold millions of others: it looks for
+   * about a second, in steps that hold up nobody, and comes back with what it has found, which may be nothing, and where to
+   * go on. Records of a time are looked for where the log stands at that time: one that was received while the clock was off
+   * by more than an hour may be missed by `from` and `until`.
+   */
+  search(filter: SearchFilter, options: SearchOptions): Promise<SearchPage>;
+
+  /**
+   * The next records that fit, as they come: one short look, which may find nothing and yet go on. Where an outcome other
+   * than `pending` is asked for, it stops before the first record that is pending there, so that each is judged when it is
+   * settled. An `after` behind the newest record counts as the newest.
+   */
+  follow(filter: SearchFilter, options: FollowOptions): Promise<FollowedRecords>;
+
+  /** What is known of these records now; those that are gone are left out. */
+  outcomesOf(
+    positions: readonly Position[],
+    consumers: readonly string[],
+  ): Promise<readonly RecordOutcomes[]>;
+
+  /**
+   * Tells the listener, until the signal aborts, of records whose outcomes have been written, whoever wrote them: a
+   * consumer, a replay or a discard. A read that begins then finds the new ones.
+   */
+  watchOutcomes(listener: (positions: readonly Position[]) => void, signal: AbortSignal): void;
 
   /** One event's way; undefined where the log does not have it (any more). */
   journey(id: EventId, consumers: readonly string[]): Promise<Journey | undefined>;

@@ -15,6 +15,8 @@ import type {
   ConsumeLimits,
   DeadLetterCount,
   EventLog,
+  FollowedRecords,
+  FollowOptions,
   Journey,
   KeptDeadLetter,
   LogRecord,
@@ -22,11 +24,15 @@ import type {
   Position,
   ReceivedEvent,
   RecordFilter,
+  RecordOutcomes,
   RecordSummary,
   Replay,
   ReplayedRecords,
   ReplayId,
   ReplayRequest,
+  SearchFilter,
+  SearchOptions,
+  SearchPage,
   Settlement,
   WrittenGroup,
 } from './log.ts';
@@ -52,8 +58,12 @@ const recordsPerStep = 50;
 const pagesPerStep = 100;
 /** Between two steps of a removal, for the appends. */
 const stepPauseMs = 10;
+/** So long a search looks before it tells what it has. */
+const searchMs = 1_000;
 /** Of the bodies that a search for dead records hands over at a time; it needs none of them. */
 const searchCharacters = 4_000_000;
+
+const neverAborted = new AbortController().signal;
 
 interface Threads {
   readonly writer: WorkerClient<Group, GroupResult>;
@@ -80,6 +90,9 @@ export class SqliteLog implements EventLog {
   readonly #floor: DiskFloor;
   readonly #measureVolume: MeasureVolume;
   readonly #pressure = new AppendPressure();
+  readonly #outcomeListeners = new Set<(positions: readonly Position[]) => void>();
+  /** The last step of a search that was asked for: they take turns, so that many hold up the others no longer than one. */
+  #searchTurn: Promise<unknown> = Promise.resolve();
   #appended = Promise.withResolvers<undefined>();
   #replayStarted = Promise.withResolvers<undefined>();
   #closing: Promise<void> | undefined;
@@ -183,6 +196,7 @@ export class SqliteLog implements EventLog {
           const settledAt = Date.now();
           await this.#groups.run({ kind: 'settle', consumer, from, to, settlements, attempts, settledAt });
           position = to;
+          this.#tellOutcomes(settlements.map((settlement) => settlement.position));
         },
       };
     }
@@ -203,6 +217,62 @@ export class SqliteLog implements EventLog {
     consumers: readonly string[],
   ): Promise<readonly RecordSummary[]> {
     return (await this.#query<'since'>({ kind: 'since', after: Number(position), count, consumers })).records;
+  }
+
+  parsePosition(text: string): Position | undefined {
+    return /^\d{1,15}$/.test(text) ? toPosition(Number(text)) : undefined;
+  }
+
+  async search(
+    filter: SearchFilter,
+    { before, count, consumers, signal = neverAborted }: SearchOptions,
+  ): Promise<SearchPage> {
+    const deadline = performance.now() + searchMs;
+    const records: RecordSummary[] = [];
+    let next = before === undefined ? undefined : Number(before);
+    let searchedThrough: number | undefined;
+    do {
+      const query = { filter, before: next, count: count - records.length, consumers } as const;
+      const step = await this.#inSearchTurn(signal, () =>
+        this.#query<'search'>({ kind: 'search', ...query }),
+      );
+      records.push(...step.records);
+      next = step.next;
+      searchedThrough = step.searchedThrough ?? searchedThrough;
+    } while (
+      next !== undefined &&
+      records.length < count &&
+      performance.now() < deadline &&
+      !isAborted(signal)
+    );
+    return { records, next: next === undefined ? undefined : toPosition(next), searchedThrough };
+  }
+
+  async follow(
+    filter: SearchFilter,
+    { after, count, consumers, mostBehind }: FollowOptions,
+  ): Promise<FollowedRecords> {
+    const query = { filter, after: Number(after), count, consumers, mostBehind } as const;
+    const { records, next, skipped } = await this.#query<'follow'>({ kind: 'follow', ...query });
+    return {
+      records,
+      next: toPosition(next),
+      skipped: skipped && { ...skipped, after: toPosition(skipped.after) },
+    };
+  }
+
+  async outcomesOf(
+    positions: readonly Position[],
+    consumers: readonly string[],
+  ): Promise<readonly RecordOutcomes[]> {
+    const query = { kind: 'outcomes', positions: positions.map(Number), consumers } as const;
+    return (await this.#query<'outcomes'>(query)).records;
+  }
+
+  watchOutcomes(listener: (positions: readonly Position[]) => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#outcomeListeners.add(listener);
+    signal.addEventListener('abort', () => this.#outcomeListeners.delete(listener), { once: true });
   }
 
   async journey(id: EventId, consumers: readonly string[]): Promise<Journey | undefined> {
@@ -244,6 +314,7 @@ export class SqliteLog implements EventLog {
       if (positions.length > 0) {
         const step = { kind: 'discard', consumer, positions, because, now: Date.now() } as const;
         discarded += (await this.#groups.run(step)) as number;
+        this.#tellOutcomes(positions.map(toPosition));
       }
       after = searchedTo;
       end = until;
@@ -320,7 +391,10 @@ export class SqliteLog implements EventLog {
         records: rows.map(toRecord),
         commit: async (settlements: readonly Settlement[], attempts: readonly Attempt[]) => {
           const settled = { consumer, replay: replay.id, to: searchedTo, settlements, attempts };
-          return (await this.#groups.run({ kind: 'resettle', ...settled, settledAt: Date.now() })) === 1;
+          const operation = { kind: 'resettle', ...settled, settledAt: Date.now() } as const;
+          const isWritten = (await this.#groups.run(operation)) === 1;
+          if (isWritten) this.#tellOutcomes(settlements.map((settlement) => settlement.position));
+          return isWritten;
         },
       };
     }
@@ -379,6 +453,20 @@ export class SqliteLog implements EventLog {
     while (this.#pressure.isHigh() && performance.now() < deadline && !signal.aborted) {
       await sleep(20, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #tellOutcomes(positions: readonly Position[]): void {
+    for (const listener of this.#outcomeListeners) listener(positions);
+  }
+
+  /** Runs one step of a search when those that were asked for before are done, and the flood of webhooks lets it. */
+  async #inSearchTurn<Result>(signal: AbortSignal, step: () => Promise<Result>): Promise<Result> {
+    const turn = this.#searchTurn.then(async () => {
+      await this.#giveWay(signal);
+      return step();
+    });
+    this.#searchTurn = turn.catch(() => undefined);
+    return turn;
   }
 
   #endReplay(replay: ReplayId, state: 'done' | 'stopped') {
@@ -440,9 +528,13 @@ async function startThreads(file: string): Promise<Threads> {
   }
 }
 
+function toPosition(position: number): Position {
+  return String(position) as Position;
+}
+
 function toRecord(row: RecordRow): LogRecord {
   return {
-    position: String(row.position) as Position,
+    position: toPosition(row.position),
     id: row.event_id as EventId,
     type: row.type,
     tenantId: row.tenant_id ?? undefined,

@@ -6,10 +6,12 @@ import { describeBooks } from './contract/books.ts';
 import { describeConsume, describeLinger } from './contract/consume.ts';
 import { describeDeadLetters } from './contract/dead-letters.ts';
 import { describeFilter } from './contract/filter.ts';
+import { describeFollow } from './contract/follow.ts';
 import { describeJourney } from './contract/journey.ts';
 import { describeModel, modelRuns } from './contract/model.ts';
 import { describePrune } from './contract/prune.ts';
 import { describeReplay } from './contract/replay.ts';
+import { describeSearch } from './contract/search.ts';
 import type { OpenLog } from './opened-log.ts';
 
 export function describeLog(name: string, open: OpenLog): void {
@@ -23,6 +25,8 @@ export function describeLog(name: string, open: OpenLog): void {
       describeBooks(open);
       describeJourney(open);
       describeFilter(open);
+      describeSearch(open);
+      describeFollow(open);
       describeDeadLetters(open);
       describeReplay(open);
       describePrune(open);

@@ -1,6 +1,6 @@
-// A RecordFilter as a condition of SQL.
+// A RecordFilter or a SearchFilter as a condition of SQL.
 
-import type { RecordFilter } from '../log.ts';
+import type { RecordFilter, SearchFilter } from '../log.ts';
 
 export interface Condition {
   /** Begins with `and`, or is empty. */
@@ -32,21 +32,50 @@ export function deadLetterCondition(filter: RecordFilter): Condition {
   return allOf([...ofReason, recordCondition(filter)]);
 }
 
-/** Over `records r`: what the event itself says. */
+/** Over `records r`; the outcomes of these consumers are looked up for each. */
+export function searchCondition(filter: SearchFilter, consumers: readonly string[]): Condition {
+  const { userId, email, applicationId, tenantId, verifiedBy, outcome, ...ofEvent } = filter;
+  const conditions: Condition[] = [];
+  if (tenantId !== undefined) conditions.push({ sql: 'and r.tenant_id = ?', values: [tenantId] });
+  if (verifiedBy !== undefined) conditions.push({ sql: 'and r.verified_by = ?', values: [verifiedBy] });
+  conditions.push(recordCondition(ofEvent));
+  if (outcome !== undefined) {
+    const names = outcome.consumer === undefined ? consumers : [outcome.consumer];
+    const isSo = `coalesce((select o.outcome from outcomes o where o.consumer = ? and o.position = r.position), 'pending') = ?`;
+    conditions.push({
+      sql: `and (false ${names.map(() => `or ${isSo}`).join(' ')})`,
+      values: names.flatMap((name) => [name, outcome.is]),
+    });
+  }
+  // Last, since looking through a body costs the most.
+  for (const text of [userId, email, applicationId]) {
+    if (text !== undefined) conditions.push(bodyHolds(text));
+  }
+  return allOf(conditions);
+}
+
+/** Over `records r`: what the event itself says. The cheapest first. */
 export function recordCondition({ eventId, userId, types, from, until }: RecordFilter): Condition {
   const conditions: Condition[] = [];
   const add = (sql: string, value: string | number) =>
     conditions.push({ sql: `and ${sql}`, values: [value] });
 
   if (eventId !== undefined) add('r.event_id = ?', eventId);
-  // As a JSON string: an id is one wherever it stands, and there are no columns for all the places.
-  if (userId !== undefined) add('instr(r.body, ?) > 0', JSON.stringify(userId));
-  if (types !== undefined) {
+  if (types?.length === 1) {
+    // Without a list, which would be parsed for each record.
+    add('r.type glob ?', globOf(types[0] ?? ''));
+  } else if (types !== undefined) {
     add('exists (select 1 from json_each(?) where r.type glob value)', JSON.stringify(types.map(globOf)));
   }
   if (from !== undefined) add('r.received_at >= ?', from);
   if (until !== undefined) add('r.received_at < ?', until);
+  if (userId !== undefined) conditions.push(bodyHolds(userId));
   return allOf(conditions);
+}
+
+/** As a JSON string: an id is one wherever it stands, and there are no columns for all the places. */
+function bodyHolds(text: string): Condition {
+  return { sql: 'and instr(r.body, ?) > 0', values: [JSON.stringify(text)] };
 }
 
 function allOf(conditions: readonly Condition[]): Condition {

@@ -7,9 +7,11 @@ import type {
   DeadLetterCount,
   KeptDeadLetter,
   RecordFilter,
+  RecordOutcomes,
   RecordSummary,
   Replay,
   ReplayRequest,
+  SearchFilter,
   Settlement,
 } from '../log.ts';
 import type { Answer } from './worker-rpc.ts';
@@ -123,6 +125,27 @@ export type Query =
       readonly count: number;
       readonly consumers: readonly string[];
     }
+  /** One step of a search: the newest first, before this position where there is one. */
+  | {
+      readonly kind: 'search';
+      readonly filter: SearchFilter;
+      readonly before: number | undefined;
+      readonly count: number;
+      readonly consumers: readonly string[];
+    }
+  | {
+      readonly kind: 'follow';
+      readonly filter: SearchFilter;
+      readonly after: number;
+      readonly count: number;
+      readonly consumers: readonly string[];
+      readonly mostBehind: number | undefined;
+    }
+  | {
+      readonly kind: 'outcomes';
+      readonly positions: readonly number[];
+      readonly consumers: readonly string[];
+    }
   | { readonly kind: 'journey'; readonly eventId: string; readonly consumers: readonly string[] }
   | {
       readonly kind: 'dead-letters';
@@ -175,6 +198,19 @@ export type QueryResult =
   | { readonly kind: 'records'; readonly rows: readonly RecordRow[]; readonly isFull: boolean }
   | { readonly kind: 'books'; readonly books: Books }
   | { readonly kind: 'latest' | 'since'; readonly records: readonly RecordSummary[] }
+  | {
+      readonly kind: 'search';
+      readonly records: readonly RecordSummary[];
+      readonly next: number | undefined;
+      readonly searchedThrough: number | undefined;
+    }
+  | {
+      readonly kind: 'follow';
+      readonly records: readonly RecordSummary[];
+      readonly next: number;
+      readonly skipped: { readonly records: number; readonly after: number } | undefined;
+    }
+  | { readonly kind: 'outcomes'; readonly records: readonly RecordOutcomes[] }
   | { readonly kind: 'delivered-through'; readonly receivedAt: number | undefined }
   | {
       readonly kind: 'journey';

@@ -10,6 +10,7 @@ import type {
   Outcome,
   Position,
   RecordFilter,
+  RecordOutcomes,
   RecordSummary,
   Replay,
   ReplayId,
@@ -18,6 +19,7 @@ import { maxStretch } from './attempts.ts';
 import { deadLetterCondition, recordCondition, settledCondition } from './filter.ts';
 import type { Query, QueryResult, RecordRow, StoredReplay } from './operations.ts';
 import { openForReading } from './schema.ts';
+import { createSearch } from './search.ts';
 import { serveRequests, workerOptions } from './worker-rpc.ts';
 
 const database = openForReading(workerOptions<{ file: string }>().file);
@@ -32,6 +34,10 @@ const statements = {
   since: database.prepare(
     `select position, event_id, type, tenant_id, received_at, verified_by from records where position > ? order by position limit ?`,
   ),
+  summary: database.prepare(
+    'select position, event_id, type, tenant_id, received_at, verified_by from records where position = ?',
+  ),
+  eventId: database.prepare('select event_id from records where position = ?'),
   deliveredThrough: database.prepare(
     `select received_at from outcomes join records using (position)
      where consumer = ? and outcome = 'delivered' order by position desc limit 1`,
@@ -70,6 +76,13 @@ const statements = {
 /** A search looks at this many records at a time, so that other readers wait for no longer than that: some 20 ms. */
 const searchedAtOnce = 5_000;
 
+const { search, follow } = createSearch({
+  database,
+  summaryOf: (position, consumers) =>
+    summaryOf(statements.summary.get(position) as unknown as SummaryRow, consumers),
+  settledBy,
+});
+
 serveRequests<Query, QueryResult>(answer, () => database.close());
 
 function answer(query: Query): QueryResult {
@@ -88,6 +101,12 @@ function answer(query: Query): QueryResult {
         kind: 'since',
         records: summaries(statements.since.all(query.after, query.count), query.consumers),
       }));
+    case 'search':
+      return inOneSnapshot(() => search(query));
+    case 'follow':
+      return inOneSnapshot(() => follow(query));
+    case 'outcomes':
+      return inOneSnapshot(() => readOutcomes(query.positions, query.consumers));
     case 'delivered-through':
       return { kind: 'delivered-through', receivedAt: deliveredThrough(query.consumer) };
     case 'journey':
@@ -173,18 +192,42 @@ function consumerBooks(name: string, stored: number, now: number): ConsumerBooks
   };
 }
 
+type SummaryRow = Omit<RecordRow, 'body'>;
+
 function summaries(rows: unknown, consumers: readonly string[]): readonly RecordSummary[] {
-  return (rows as Omit<RecordRow, 'body'>[]).map((row) => ({
+  return (rows as SummaryRow[]).map((row) => summaryOf(row, consumers));
+}
+
+function summaryOf(row: SummaryRow, consumers: readonly string[]): RecordSummary {
+  return {
     position: String(row.position) as Position,
     id: row.event_id as EventId,
     type: row.type,
     tenantId: row.tenant_id,
     receivedAt: row.received_at,
     verifiedBy: row.verified_by,
-    outcomes: Object.fromEntries(
-      consumers.map((consumer) => [consumer, outcomeOf(consumer, row.position).outcome]),
-    ),
-  }));
+    outcomes: outcomesAt(row.position, consumers),
+  };
+}
+
+function outcomesAt(position: number, consumers: readonly string[]): Readonly<Record<string, Outcome>> {
+  return Object.fromEntries(consumers.map((consumer) => [consumer, outcomeOf(consumer, position).outcome]));
+}
+
+function readOutcomes(positions: readonly number[], consumers: readonly string[]): QueryResult {
+  const records = positions.flatMap((position): RecordOutcomes[] => {
+    const found = statements.eventId.get(position) as { event_id: EventId } | undefined;
+    if (found === undefined) return [];
+    const outcomes = outcomesAt(position, consumers);
+    return [{ position: String(position) as Position, id: found.event_id, outcomes }];
+  });
+  return { kind: 'outcomes', records };
+}
+
+/** Up to where this consumer has settled all. */
+function settledBy(consumer: string): number {
+  const row = statements.position.get(consumer) as { position: number } | undefined;
+  return row?.position ?? 0;
 }
 
 function outcomeOf(consumer: string, position: number): { outcome: Outcome; settledAt: number | undefined } {
@@ -380,8 +423,7 @@ function fitting({ filter }: Search) {
 
 /** How far this piece of a search goes, and how far the whole of it. */
 function pieceOf({ consumer, filter, after, until }: Search): { to: number; until: number } {
-  const settled = statements.position.get(consumer) as { position: number } | undefined;
-  const end = until ?? settled?.position ?? 0;
+  const end = until ?? settledBy(consumer);
   if (filter.eventId !== undefined) return { to: end, until: end };
   // Dead ones may lie far apart, and an index leads from each to the next.
   if (filter.outcome === 'dead' || filter.reason !== undefined) {
