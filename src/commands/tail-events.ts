@@ -4,7 +4,8 @@
 // large; what is remembered between two looks is a place in the log for each destination.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventsDocument, EventSummary } from '../http/records-api.ts';
+import type { EventSummary } from '../http/event-summary.ts';
+import type { EventsDocument } from '../http/records-api.ts';
 import type { Status } from '../http/status.ts';
 import type { Outcome, Position } from '../log/log.ts';
 import { BridgeAwayError, readFromBridge } from './bridge-api.ts';

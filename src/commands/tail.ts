@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { styleText } from 'node:util';
 import type { Config } from '../config/config.ts';
-import type { EventSummary } from '../http/records-api.ts';
+import type { EventSummary } from '../http/event-summary.ts';
 import type { Outcome } from '../log/log.ts';
 import { matchesAny } from '../mapping/type-pattern.ts';
 import { bridgeAddress } from './bridge-api.ts';

@@ -1,4 +1,4 @@
-// Bodies of API requests: parsed and checked, once. They come as bytes, since the webhook's must.
+// What API requests say: parsed and checked, once. Bodies come as bytes, since the webhook's must.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -16,9 +16,28 @@ export function parseBody<Schema extends z.ZodType>(
     void refuse(reply, 400, 'The body must be JSON');
     return undefined;
   }
+  return check(schema, value, reply, 'body');
+}
+
+/** What the address says behind its `?`, as the schema has it; undefined as above. */
+export function parseQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  { query }: FastifyRequest,
+  reply: FastifyReply,
+): z.output<Schema> | undefined {
+  return check(schema, query, reply, 'address');
+}
+
+/** `whole`: what a fault is in that is in no field. */
+function check<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  reply: FastifyReply,
+  whole: string,
+): z.output<Schema> | undefined {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || whole}: ${message}`);
   void refuse(reply, 400, faults.join('; '));
   return undefined;
 }

@@ -3,7 +3,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { parseExactly } from '../exact-json.ts';
-import { entryOf } from '../fusionauth/catalogue.ts';
 import type { EventId } from '../fusionauth/event.ts';
 import type {
   ConsumerJourney,
@@ -13,14 +12,16 @@ import type {
   LogRecord,
   Position,
   RecordFilter,
-  RecordSummary,
   Replay,
   ReplayId,
 } from '../log/log.ts';
 import type { DeliveryFault } from '../delivery/sender.ts';
 import { RetryableError } from '../destinations/destination.ts';
+import { checkTogether, positionField, searchFields, toSearchFilter } from './event-search.ts';
+import { toEventSummary } from './event-summary.ts';
+import type { EventSummary } from './event-summary.ts';
 import { instant } from './instant.ts';
-import { parseBody, refuse } from './json-body.ts';
+import { parseBody, parseQuery, refuse } from './json-body.ts';
 
 /** What the API needs to know of a delivery. */
 export interface DeliveryView {
@@ -41,13 +42,12 @@ export interface RecordsApiOptions {
 /** `GET /api/events`. */
 export interface EventsDocument {
   readonly events: readonly EventSummary[];
+  /** What to give as `before` (or `after`) to go on; absent where nothing is left that way. */
+  readonly next?: Position | undefined;
+  /** When the last event that a search has looked at was received. */
+  readonly searchedThrough?: number | undefined;
   /** By the clock of the events' `receivedAt`. */
   readonly now: number;
-}
-
-export interface EventSummary extends RecordSummary {
-  /** Whether the catalogue has its type. */
-  readonly isKnown: boolean;
 }
 
 /** `GET /api/events/<id>`. */
@@ -106,22 +106,38 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
     return false;
   };
 
-  server.get<{ Querystring: Record<string, string | undefined> }>(
-    '/api/events',
-    guard,
-    async ({ query }): Promise<EventsDocument> => {
-      const limit = limitOf(query['limit'], 50);
-      const after = query['after'];
-      const events =
-        after === undefined
-          ? await log.latest(limit, names)
-          : await log.since(after as Position, limit, names);
-      return {
-        events: events.map((event) => ({ ...event, isKnown: entryOf(event.type) !== undefined })),
-        now: Date.now(),
-      };
-    },
-  );
+  const eventsSchema = z
+    .strictObject({
+      ...searchFields(names),
+      before: positionField(log).optional(),
+      after: positionField(log).optional(),
+      limit: z.unknown().optional(),
+    })
+    .superRefine((query, context) => {
+      checkTogether(query, context);
+      if (query.before === undefined || query.after === undefined) return;
+      context.addIssue({
+        code: 'custom',
+        path: ['before'],
+        message: 'goes without after: one way or the other',
+      });
+    });
+  server.get('/api/events', guard, async (request, reply) => {
+    const query = parseQuery(eventsSchema, request, reply);
+    if (query === undefined) return reply;
+    const { before, after } = query;
+    const options = { count: limitOf(query.limit, 50), consumers: names };
+    const filter = toSearchFilter(query);
+    if (after !== undefined) {
+      const { records, next } = await log.follow(filter, { ...options, after });
+      return { events: records.map(toEventSummary), next, now: Date.now() } satisfies EventsDocument;
+    }
+    // Who has gone away needs no answer, and the log's other readers need the time.
+    const signal = whenClosed(reply);
+    const { records, next, searchedThrough } = await log.search(filter, { ...options, before, signal });
+    const events = records.map(toEventSummary);
+    return { events, next, searchedThrough, now: Date.now() } satisfies EventsDocument;
+  });
 
   server.get<{ Params: { id: string } }>('/api/events/:id', guard, async ({ params }, reply) => {
     const journey = await log.journey(params.id as EventId, names);
@@ -204,7 +220,14 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
   });
 }
 
-function limitOf(text: string | undefined, otherwise: number): number {
+/** Aborts where the connection ends before the answer does. */
+function whenClosed({ raw }: FastifyReply): AbortSignal {
+  const closed = new AbortController();
+  raw.once('close', () => closed.abort());
+  return closed.signal;
+}
+
+function limitOf(text: unknown, otherwise: number): number {
   const limit = Number(text ?? otherwise);
   return Number.isInteger(limit) ? Math.min(Math.max(limit, 1), maxListed) : otherwise;
 }

@@ -11,7 +11,7 @@ import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { request } from 'undici';
-import type { EventSummary } from '../../src/http/records-api.ts';
+import type { EventSummary } from '../../src/http/event-summary.ts';
 import { BridgeProcess, sample, startBridge } from '../support/bridge.ts';
 import { cli, runCommand } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';

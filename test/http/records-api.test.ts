@@ -2,16 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { pino } from 'pino';
-import { RetryableError } from '../../src/destinations/destination.ts';
-import { ExportToken } from '../../src/config/export-token.ts';
-import { createMetrics } from '../../src/http/metrics.ts';
-import type { DeliveryView } from '../../src/http/records-api.ts';
-import { WebhookWitness } from '../../src/http/webhook-witness.ts';
-import { createServer } from '../../src/http/server.ts';
 import { parseWebhookBody } from '../../src/fusionauth/event.ts';
 import type { ReplayId } from '../../src/log/log.ts';
-import { SqliteLog } from '../../src/log/sqlite.ts';
 import {
   appendSettled,
   eventId,
@@ -19,15 +11,15 @@ import {
   makeAttempt,
   makeDeadLetter,
   makeEvent,
-  OpenedLog,
   runReplay,
   startConsumer,
 } from '../log/opened-log.ts';
 import { sample } from '../support/bridge.ts';
+import { apiStartMs as startMs, openApi } from './opened-api.ts';
+import type { ApiAnswer } from './opened-api.ts';
 
 const adminToken = 'token-of-the-admin';
 const minuteMs = 60_000;
-const startMs = Date.parse('2026-01-01T00:00:00Z');
 
 describe('GET /api/events', { timeout: 30_000 }, () => {
   test('lists the newest first, with their outcomes and whether the catalogue has their type', async () => {
@@ -117,6 +109,106 @@ describe('GET /api/events', { timeout: 30_000 }, () => {
       assert.ok(status < 500, `${query} was answered ${status}`);
     }
   });
+});
+
+describe('GET /api/events, searched', { timeout: 30_000 }, () => {
+  const userId = '4c0a1a31-6a62-4b9c-a0f5-2f1f1d6f6f10';
+
+  const queries: [query: string, expected: string[]][] = [
+    ['event=2', ['2']],
+    [`user=${userId}`, ['3', '1']],
+    ['email=ada%40example.com', ['2']],
+    ['application=app', ['4']],
+    ['tenant=a', ['4', '1']],
+    ['type=user.create', ['2']],
+    ['type=user.c*&type=user.invented', ['3', '2']],
+    ['verifiedBy=hmac%3A1', ['3']],
+    ['outcome=dead', ['2']],
+    ['outcome=dead&destination=warehouse', []],
+    ['outcome=pending&destination=warehouse', ['4', '3', '2', '1']],
+    [`from=${startMs + minuteMs}&until=${startMs + 3 * minuteMs}`, ['3', '2']],
+    ['from=2026-01-01T00:02:00Z', ['4', '3']],
+    ['until=2026-01-01', []],
+    [`user=${userId}&tenant=a&outcome=delivered`, ['1']],
+  ];
+  test('finds what fits all that is asked for, the newest first', async (t) => {
+    await using api = await openSearched();
+
+    for (const [query, expected] of queries) {
+      await t.test(query, async () => {
+        const { status, body } = await api.get(`/api/events?${query}`);
+
+        assert.equal(status, 200, messageOf({ status, body }));
+        assert.deepEqual(idsOf(body), expected);
+        assert.equal((body as { next?: string }).next, undefined);
+      });
+    }
+  });
+
+  test('goes on where a page ended, and says through what time it has looked', async () => {
+    await using api = await openSearched();
+
+    const first = (await api.get('/api/events?limit=1&tenant=a')).body as Page;
+    const second = (await api.get(`/api/events?limit=1&tenant=a&before=${first.next}`)).body as Page;
+    const after = (await api.get('/api/events?limit=1&tenant=a&after=0')).body as Page;
+    const rest = (await api.get(`/api/events?tenant=a&after=${after.next}`)).body as Page;
+
+    assert.deepEqual([idsOf(first), first.searchedThrough], [['4'], startMs + 3 * minuteMs]);
+    assert.deepEqual([idsOf(second), second.next, second.searchedThrough], [['1'], undefined, startMs]);
+    assert.deepEqual([idsOf(after), idsOf(rest)], [['1'], ['4']]);
+  });
+
+  const faults: [query: string, fault: RegExp][] = [
+    ['before=nonsense', /^before: expected a position, as an earlier answer gave it$/],
+    ['before=', /^before: expected a position/],
+    ['before=1&before=2', /^before: give it once$/],
+    ['before=1&after=1', /^before: goes without after/],
+    ['after=x', /^after: expected a position/],
+    ['user=', /^user: must not be empty$/],
+    ['user=a&user=b', /^user: give it once$/],
+    [`email=${'x'.repeat(321)}`, /^email: is too long$/],
+    ['type=', /^type: expected a type, or a pattern/],
+    ['outcome=failed', /^outcome: expected pending, delivered, filtered or dead$/],
+    ['outcome=dead&destination=elsewhere', /^destination: expected one of segment, warehouse$/],
+    ['destination=segment', /^destination: says where outcome is looked at, and needs one$/],
+    ['from=yesterday', /^from: expected 2026-01-31, /],
+    ['from=2026-01-02&until=2026-01-01', /^until: must be later than from$/],
+    ['usre=a', /usre/],
+    ['user=&from=x', /^user: .*; from: /],
+  ];
+  test('what cannot be asked is answered 400 with words', async () => {
+    await using api = await openSearched();
+
+    for (const [query, fault] of faults) {
+      const answer = await api.get(`/api/events?${query}`);
+      assert.equal(answer.status, 400, query);
+      assert.match(messageOf(answer), fault);
+    }
+  });
+
+  interface Page {
+    readonly next?: string;
+    readonly searchedThrough?: number;
+  }
+
+  function idsOf(body: unknown): readonly string[] {
+    return (body as { events: { id: string }[] }).events.map(({ id }) => id);
+  }
+
+  async function openSearched() {
+    const api = await openApi();
+    const fields = [
+      { tenantId: 'a', body: `{"user":{"id":"${userId}"}}` },
+      { type: 'user.create', body: '{"user":{"email":"ada@example.com"}}' },
+      { type: 'user.invented', body: `{"userId":"${userId}"}`, verifiedBy: 'hmac:1' },
+      { tenantId: 'a', body: '{"applicationId":"app"}' },
+    ];
+    await appendSettled(api.log, ['delivered', 'dead', 'delivered', 'filtered'], (index) => ({
+      receivedAt: startMs + index * minuteMs,
+      ...fields[index],
+    }));
+    return api;
+  }
 });
 
 describe('GET /api/events/<id>', { timeout: 30_000 }, () => {
@@ -544,8 +636,6 @@ describe('who may not', { timeout: 30_000 }, () => {
   });
 });
 
-type ApiAnswer = Readonly<{ status: number; body: unknown }>;
-
 function messageOf({ body }: ApiAnswer): string {
   return (body as { message: string }).message;
 }
@@ -562,72 +652,4 @@ async function assertRefused(path: string, body: unknown, fault: RegExp): Promis
   assert.match(messageOf(answer), fault);
   assert.deepEqual(await api.log.replays(), []);
   assert.equal((await journeyAt(api.log, '1')).outcome, 'dead');
-}
-
-/** A server on a log of its own; `segment` works, `warehouse` is down. */
-async function openApi({ adminToken: token }: { adminToken?: string } = {}) {
-  const opened = await OpenedLog.open((directory) => SqliteLog.open(directory));
-  const { log } = opened;
-  const fault = { message: 'It is down', hint: 'Start it', attempts: 3, since: startMs };
-  const down = new RetryableError(fault.message, { hint: fault.hint });
-  const deliveries: readonly DeliveryView[] = [
-    { name: 'segment', fault: undefined, isReopenable: false, reopen: () => Promise.resolve() },
-    { name: 'warehouse', fault, isReopenable: true, reopen: () => Promise.reject(down) },
-  ];
-  const status = () =>
-    Promise.resolve({ received: 0, rejected: 0, duplicates: 0, stored: 0, destinations: {} });
-  const readStorage = () => Promise.resolve({ fileBytes: { log: 0, wal: 0 }, freeBytes: 0, totalBytes: 0 });
-  const logger = pino({ level: 'silent' });
-  const server = createServer({
-    webhook: {
-      log,
-      logger,
-      verifier: undefined,
-      requiresSignature: false,
-      maxBodyBytes: 1_000_000,
-      witness: new WebhookWitness(),
-    },
-    access: { adminToken: token, isLoopback: true },
-    log,
-    metrics: createMetrics({
-      readStatus: status,
-      readReplays: () => log.replays(),
-      readStorage,
-      isWritable: () => log.isWritable(),
-    }),
-    tracing: undefined,
-    readStatus: status,
-    readLatest: () => Promise.resolve([]),
-    diagnosis: {
-      readStorage,
-      damage: undefined,
-      startedAt: startMs,
-      about: () => ({ version: '', verification: '', places: {} }),
-    },
-    records: { deliveries, explain: ({ id }, destination) => [`${id} at ${destination}`] },
-    exports: { warehouse: undefined, token: ExportToken.open(opened.directory), logger },
-    page: () => ({ places: {}, verification: '', version: '' }),
-  });
-  return {
-    log,
-    server,
-    async get(url: string): Promise<ApiAnswer> {
-      const answer = await server.inject({ url });
-      return { status: answer.statusCode, body: answer.json() };
-    },
-    /** A text goes as it is, all else as JSON. */
-    async post(url: string, body: unknown): Promise<ApiAnswer> {
-      const answer = await server.inject({
-        method: 'POST',
-        url,
-        headers: { 'content-type': 'application/json' },
-        payload: typeof body === 'string' ? body : JSON.stringify(body),
-      });
-      return { status: answer.statusCode, body: answer.json() };
-    },
-    async [Symbol.asyncDispose]() {
-      await server.close();
-      await opened[Symbol.asyncDispose]();
-    },
-  };
 }
