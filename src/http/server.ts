@@ -18,6 +18,7 @@ import type { PageData } from './page.ts';
 import type { Status } from './status.ts';
 import { registerRecordsApi } from './records-api.ts';
 import type { RecordsApiOptions } from './records-api.ts';
+import { registerStreamApi } from './stream-api.ts';
 import { registerWebhook } from './webhook.ts';
 import type { WebhookOptions } from './webhook.ts';
 
@@ -66,6 +67,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   server.get('/api/status', guard, () => readStatus());
   server.get('/api/diagnosis', guard, () => diagnose({ ...diagnosis, log, witness: webhook.witness }));
   registerRecordsApi(server, { ...records, log, guard });
+  const consumers = records.deliveries.map(({ name }) => name);
+  registerStreamApi(server, { log, consumers, guard });
   registerExportApi(server, { ...exports, access, guard });
 
   server.get('/healthz', () => ({ status: 'alive' }));

@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { cli, runCommand } from '../support/command.ts';
 import { BridgeProcess, sample, startArguments, startBridge } from '../support/bridge.ts';
+import { EventStream } from '../support/event-stream.ts';
 import { freePort } from '../support/free-port.ts';
 import { SegmentStandIn } from '../support/segment.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -204,6 +205,22 @@ test('a sender that never finishes its request holds up no stop', async () => {
   socket.destroy();
   assert.equal(bridge.exitCode, 0);
   assert.ok(performance.now() - startedAt < 10_000);
+});
+
+test('a live stream holds up no stop', async () => {
+  await using bridge = await startBridge();
+  using stream = await EventStream.open(`${bridge.url}/api/stream`);
+  await bridge.post(sample('user.create'));
+  await until('the event is told', () => stream.dataOf('events').length === 1);
+
+  const startedAt = performance.now();
+  await bridge.end('SIGTERM');
+
+  const elapsedMs = performance.now() - startedAt;
+  assert.equal(bridge.exitCode, 0);
+  // What a request is given to come to its end takes two seconds.
+  assert.ok(elapsedMs < 1_900, `the stop took ${elapsedMs} ms`);
+  assert.ok(stream.hasEnded);
 });
 
 test('a second bridge on one DATA_DIR stops with a clear error, and the first goes on', async () => {
