@@ -44,6 +44,8 @@ export interface Config {
   readonly webhookSecrets: readonly string[];
   readonly allowUnsigned: boolean;
   readonly adminToken: string | undefined;
+  /** Never without `adminToken`. */
+  readonly viewerToken: string | undefined;
   readonly maxBodyBytes: number;
   /** Undefined: for ever. */
   readonly logRetentionMs: number | undefined;
@@ -92,6 +94,7 @@ export function loadConfig(environment: Environment, file?: ConfigFile): Config 
   ) as unknown as SettingValues;
   const config = toConfig(values, file, environment);
   if (!faults.some((fault) => /^(HOST|FUSIONAUTH_)/.test(fault))) faults.push(...refusalsToStart(config));
+  if (!faults.some((fault) => fault.startsWith('ADMIN_TOKEN'))) faults.push(...refuseViewers(config));
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -181,6 +184,7 @@ function toConfig(values: SettingValues, file: ConfigFile | undefined, environme
     webhookSecrets: values.FUSIONAUTH_WEBHOOK_SECRET ?? [],
     allowUnsigned: values.FUSIONAUTH_ALLOW_UNSIGNED,
     adminToken: values.ADMIN_TOKEN,
+    viewerToken: values.VIEWER_TOKEN,
     maxBodyBytes: values.MAX_BODY_BYTES,
     logRetentionMs: values.LOG_RETENTION,
     logLevel: values.LOG_LEVEL,
@@ -217,6 +221,18 @@ function refuseUnsigned(config: Config): string[] {
     `HOST="${config.host}" can be reached from other machines, and nothing says how webhooks are signed, so anybody ` +
       'could post events: set FUSIONAUTH_WEBHOOK_SECRET or FUSIONAUTH_URL, or FUSIONAUTH_ALLOW_UNSIGNED=true to accept that',
   ];
+}
+
+/** A token that may only read says nothing where nobody is asked for one. */
+function refuseViewers({ adminToken, viewerToken }: Config): string[] {
+  if (viewerToken === undefined) return [];
+  if (adminToken === undefined) {
+    return [
+      'VIEWER_TOKEN only adds those who may read to who has ADMIN_TOKEN, which is not set: set ADMIN_TOKEN as well',
+    ];
+  }
+  if (adminToken !== viewerToken) return [];
+  return ['VIEWER_TOKEN is the same as ADMIN_TOKEN: give it a value of its own, or take it away'];
 }
 
 /** Each destination loads its tables as if nobody else did. */

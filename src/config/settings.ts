@@ -139,7 +139,13 @@ export const settings = {
   },
   ADMIN_TOKEN: {
     meaning:
-      'Token for the API and the page (as bearer token, or as password in the browser); without it they are closed off loopback',
+      'Token for the API (as bearer token) and the page (to sign in with); without it they are closed off loopback',
+    allowed: 'a token, without spaces',
+    isSecret: true,
+    schema: text.regex(/^[\x21-\x7e]+$/),
+  },
+  VIEWER_TOKEN: {
+    meaning: 'A second token, which may read the API and the page and change nothing; needs `ADMIN_TOKEN`',
     allowed: 'a token, without spaces',
     isSecret: true,
     schema: text.regex(/^[\x21-\x7e]+$/),

@@ -62,6 +62,7 @@ describe('settings', () => {
       webhookSecrets: [],
       allowUnsigned: false,
       adminToken: undefined,
+      viewerToken: undefined,
       maxBodyBytes: 20_971_520,
       logRetentionMs: 90 * 86_400_000,
       logLevel: 'info',
@@ -148,6 +149,11 @@ describe('settings', () => {
     ],
     ['a salt for hashes', { PRIVACY_SALT: 'sixteen letters!' }, { privacySalt: 'sixteen letters!' }],
     ['a token', { ADMIN_TOKEN: 'to-ken' }, { adminToken: 'to-ken' }],
+    [
+      'a second token, to read only',
+      { ADMIN_TOKEN: 'to-ken', VIEWER_TOKEN: 'viewer' },
+      { adminToken: 'to-ken', viewerToken: 'viewer' },
+    ],
     ['the smallest limit of a body', { MAX_BODY_BYTES: '1024' }, { maxBodyBytes: 1_024 }],
     ['the largest limit of a body', { MAX_BODY_BYTES: '268435456' }, { maxBodyBytes: 268_435_456 }],
     ['unsigned webhooks', { FUSIONAUTH_ALLOW_UNSIGNED: 'true' }, { allowUnsigned: true }],
@@ -174,6 +180,7 @@ describe('a wrong value is told in one line that names it and says what is allow
     ['FUSIONAUTH_WEBHOOK_SECRET', [' ', '\n', ' \r\n \n']],
     ['FUSIONAUTH_ALLOW_UNSIGNED', ['yes', '1', 'TRUE']],
     ['ADMIN_TOKEN', ['two words', 'tokén', ' ']],
+    ['VIEWER_TOKEN', ['two words', 'tokén', ' ']],
     ['MAX_BODY_BYTES', ['1023', '1073741825', '20MB', '-1', '1.5']],
     ['LOG_LEVEL', ['verbose', 'INFO', '30']],
   ];
@@ -220,6 +227,7 @@ describe('a wrong value is told in one line that names it and says what is allow
         'FUSIONAUTH_API_KEY',
         'FUSIONAUTH_WEBHOOK_SECRET',
         'ADMIN_TOKEN',
+        'VIEWER_TOKEN',
       ],
     );
     // Anything may be a webhook secret.
@@ -230,6 +238,7 @@ describe('a wrong value is told in one line that names it and says what is allow
       'PRIVACY_SALT',
       'FUSIONAUTH_API_KEY',
       'ADMIN_TOKEN',
+      'VIEWER_TOKEN',
     ]);
     assert.deepEqual(namesIn(byFile), [
       'SEGMENT_WRITE_KEY_FILE',
@@ -238,6 +247,7 @@ describe('a wrong value is told in one line that names it and says what is allow
       'PRIVACY_SALT_FILE',
       'FUSIONAUTH_API_KEY_FILE',
       'ADMIN_TOKEN_FILE',
+      'VIEWER_TOKEN_FILE',
     ]);
     assert.doesNotMatch([...byVariable, ...byFile].join('\n'), /hunter2/);
   });
@@ -259,6 +269,23 @@ describe('a wrong value is told in one line that names it and says what is allow
     assert.deepEqual(namesIn(faults).sort(), ['HOST', 'PORT']);
   });
 
+  test('a token to read only needs one that may do more, and is another', () => {
+    assert.match(
+      faultsOf({ VIEWER_TOKEN: 'hunter2' }).join(),
+      /^VIEWER_TOKEN only adds those who may read to who has ADMIN_TOKEN, which is not set: set ADMIN_TOKEN as well$/,
+    );
+    assert.match(
+      faultsOf({ VIEWER_TOKEN: 'hunter2', ADMIN_TOKEN: 'hunter2' }).join(),
+      /^VIEWER_TOKEN is the same as ADMIN_TOKEN: give it a value of its own, or take it away$/,
+    );
+    assert.deepEqual(namesIn(faultsOf({ VIEWER_TOKEN: 'viewer', ADMIN_TOKEN: 'two words' })), [
+      'ADMIN_TOKEN',
+    ]);
+    assert.deepEqual(namesIn(faultsOf({ VIEWER_TOKEN: 'viewer', ADMIN_TOKEN_FILE: '/not/there' })), [
+      'ADMIN_TOKEN_FILE',
+    ]);
+  });
+
   test('the error is of a stable code, and its message has all lines', () => {
     const error = errorOf({ PORT: 'x', LOG_LEVEL: 'x' });
 
@@ -273,6 +300,7 @@ describe('a secret can be read from a file', () => {
     const files = await writeFiles(folder.path, {
       SEGMENT_WRITE_KEY: 'key\n',
       ADMIN_TOKEN: 'token\r\n',
+      VIEWER_TOKEN: 'viewer\n',
       WAREHOUSE_URL: 'postgres://db\n',
       PRIVACY_SALT: 'sixteen letters!\n',
       FUSIONAUTH_WEBHOOK_SECRET: `${secret}\n`,
@@ -282,6 +310,7 @@ describe('a secret can be read from a file', () => {
 
     assert.deepEqual(config.destinations, [{ ...external, connectionString: 'postgres://db' }, segment]);
     assert.equal(config.adminToken, 'token');
+    assert.equal(config.viewerToken, 'viewer');
     assert.equal(config.privacySalt, 'sixteen letters!');
     assert.deepEqual(config.webhookSecrets, [secret]);
   });
