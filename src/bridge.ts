@@ -150,7 +150,12 @@ export async function startBridge(
       maxBodyBytes: config.maxBodyBytes,
       witness,
     },
-    access: { adminToken: config.adminToken, isLoopback: isLoopback(config.host) },
+    access: {
+      adminToken: config.adminToken,
+      viewerToken: config.viewerToken,
+      isLoopback: isLoopback(config.host),
+      logger: logger.child({ part: 'access' }),
+    },
     log,
     metrics,
     tracing,

@@ -32,9 +32,6 @@ export function registerDashboard(
       return reply
         .type('text/html; charset=utf-8')
         .header('content-security-policy', contentSecurityPolicy(nonce))
-        .header('referrer-policy', 'no-referrer')
-        .header('x-content-type-options', 'nosniff')
-        .header('cache-control', 'no-store')
         .send(page.replaceAll(noncePlace, nonce));
     });
   }

@@ -12,6 +12,7 @@ import type { CsvExportOptions, WarehouseExport } from '../destinations/warehous
 import { createExportGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
 import { instant } from './instant.ts';
+import type { Sessions } from './sessions.ts';
 
 export interface ExportApiOptions {
   /** Undefined where the warehouse is off. */
@@ -67,7 +68,13 @@ const querySchema = z
 
 export function registerExportApi(
   server: FastifyInstance,
-  { warehouse, token, logger, access, guard }: ExportApiOptions & { access: AccessOptions; guard: object },
+  {
+    warehouse,
+    token,
+    logger,
+    access,
+    guard,
+  }: ExportApiOptions & { access: AccessOptions & { readonly sessions: Sessions }; guard: object },
 ): void {
   const exportGuard = { onRequest: createExportGuard(access, () => token.value) };
 

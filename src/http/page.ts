@@ -2,6 +2,8 @@
 
 import { entryOf } from '../fusionauth/catalogue.ts';
 import type { RecordSummary } from '../log/log.ts';
+import { escapeHtml } from './html.ts';
+import type { SessionKind } from './sessions.ts';
 import type { DestinationStatus, Status } from './status.ts';
 
 export interface PageData {
@@ -12,13 +14,15 @@ export interface PageData {
   /** How webhooks are verified, in words. */
   readonly verification: string;
   readonly version: string;
+  /** Of a visitor who signed in, and may sign out. */
+  readonly session: SessionKind | undefined;
 }
 
-/** For the header Content-Security-Policy: styles of the page's own, and nothing else. */
+/** For the header Content-Security-Policy: styles of the page's own, a form to sign out, and nothing else. */
 export const contentSecurityPolicy =
-  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-export function renderPage({ status, latest, places, verification, version }: PageData): string {
+export function renderPage({ status, latest, places, verification, version, session }: PageData): string {
   const names = Object.keys(status.destinations);
   return `<!doctype html>
 <html lang="en">
@@ -31,8 +35,9 @@ export function renderPage({ status, latest, places, verification, version }: Pa
 </head>
 <body>
 <main>
-<h1>fusionauth-segment <small>${escape(version)}</small></h1>
-<p>${escape(verification)}</p>
+<h1>fusionauth-segment <small>${escapeHtml(version)}</small></h1>
+<p>${escapeHtml(verification)}</p>
+${signOutForm(session)}
 
 <h2>Books</h2>
 <dl>
@@ -50,14 +55,19 @@ ${latest.length === 0 ? emptyState : eventTable(latest, names)}
 `;
 }
 
+function signOutForm(session: SessionKind | undefined): string {
+  if (session === undefined) return '';
+  return `<form method="post" action="/sign-out">Signed in${session === 'viewer' ? ' to read only' : ''}. <button type="submit">Sign out</button></form>`;
+}
+
 const emptyState = `<p>Nothing has arrived yet. Post a sample:</p>
 <pre>npm run -s cli -- send user.login.success</pre>`;
 
 function destinationTable({ destinations }: Status, places: PageData['places']): string {
   const rows = Object.entries(destinations).map(
     ([name, books]) => `<tr>
-<th scope="row">${escape(name)}<br><small>${escape(places[name] ?? '')}</small></th>
-<td class="${books.state}">${escape(books.state)}${fault(books)}${discards(books)}</td>
+<th scope="row">${escapeHtml(name)}<br><small>${escapeHtml(places[name] ?? '')}</small></th>
+<td class="${books.state}">${escapeHtml(books.state)}${fault(books)}${discards(books)}</td>
 ${(['pending', 'delivered', 'filtered', 'dead'] as const).map((outcome) => `<td class="number">${books[outcome]}</td>`).join('')}
 </tr>`,
   );
@@ -66,7 +76,7 @@ ${(['pending', 'delivered', 'filtered', 'dead'] as const).map((outcome) => `<td 
 
 function fault({ fault: current }: DestinationStatus): string {
   if (!current) return '';
-  return `<br><small>${escape(current.message)}, ${current.attempts} attempts since ${escape(time(current.since))}.<br>${escape(current.hint)}</small>`;
+  return `<br><small>${escapeHtml(current.message)}, ${current.attempts} attempts since ${escapeHtml(time(current.since))}.<br>${escapeHtml(current.hint)}</small>`;
 }
 
 function discards({ discardedValues = 0 }: DestinationStatus): string {
@@ -77,11 +87,11 @@ function discards({ discardedValues = 0 }: DestinationStatus): string {
 function eventTable(latest: readonly RecordSummary[], names: readonly string[]): string {
   const rows = latest.map(
     (record) => `<tr>
-<td>${escape(time(record.receivedAt))}</td>
-<td>${escape(record.type)}${entryOf(record.type) ? '' : ' <small>unknown type</small>'}</td>
-<td><code>${escape(record.id)}</code></td>
-<td>${escape(record.verifiedBy)}</td>
-${names.map((name) => `<td class="${record.outcomes[name] ?? ''}">${escape(record.outcomes[name] ?? '')}</td>`).join('')}
+<td>${escapeHtml(time(record.receivedAt))}</td>
+<td>${escapeHtml(record.type)}${entryOf(record.type) ? '' : ' <small>unknown type</small>'}</td>
+<td><code>${escapeHtml(record.id)}</code></td>
+<td>${escapeHtml(record.verifiedBy)}</td>
+${names.map((name) => `<td class="${record.outcomes[name] ?? ''}">${escapeHtml(record.outcomes[name] ?? '')}</td>`).join('')}
 </tr>`,
   );
   return table(['received, UTC', 'type', 'event id', 'verified by', ...names], rows);
@@ -89,7 +99,7 @@ ${names.map((name) => `<td class="${record.outcomes[name] ?? ''}">${escape(recor
 
 function table(headings: readonly string[], rows: readonly string[]): string {
   return `<div class="scroll"><table>
-<thead><tr>${headings.map((heading) => `<th scope="col">${escape(heading)}</th>`).join('')}</tr></thead>
+<thead><tr>${headings.map((heading) => `<th scope="col">${escapeHtml(heading)}</th>`).join('')}</tr></thead>
 <tbody>
 ${rows.join('\n')}
 </tbody>
@@ -102,16 +112,6 @@ function number(name: string, value: number): string {
 
 function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace('T', ' ').slice(0, 19);
-}
-
-/** For text and for attribute values in quotes. */
-function escape(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
 }
 
 const style = `

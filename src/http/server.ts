@@ -2,6 +2,7 @@
 
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
 import { LogUnavailableError } from '../log/log.ts';
 import type { EventLog, RecordSummary } from '../log/log.ts';
 import type { Tracing } from '../tracing.ts';
@@ -18,13 +19,21 @@ import type { PageData } from './page.ts';
 import type { Status } from './status.ts';
 import { registerRecordsApi } from './records-api.ts';
 import type { RecordsApiOptions } from './records-api.ts';
+import { securityHeaders } from './security-headers.ts';
+import { registerSessionApi } from './session-api.ts';
+import { Sessions } from './sessions.ts';
+import { registerSignIn } from './sign-in.ts';
 import { registerStreamApi } from './stream-api.ts';
 import { registerWebhook } from './webhook.ts';
 import type { WebhookOptions } from './webhook.ts';
 
 export interface ServerOptions {
   readonly webhook: Omit<WebhookOptions, 'onAnswer'>;
-  readonly access: AccessOptions;
+  readonly access: AccessOptions & {
+    readonly logger: Logger;
+    /** Milliseconds since 1970; `Date.now` where it is not given. */
+    readonly now?: () => number;
+  };
   readonly log: EventLog;
   readonly metrics: Metrics;
   /** Undefined where traces are off. */
@@ -50,7 +59,12 @@ export function createServer(options: ServerOptions): FastifyInstance {
     // Each line of ours is written by the part that knows what happened.
     logger: false,
   });
-  const guard = { onRequest: createAccessGuard(access) };
+  const { logger, now = Date.now } = access;
+  const sessions = new Sessions({ admin: access.adminToken, viewer: access.viewerToken }, now);
+  const guard = { onRequest: createAccessGuard({ ...access, sessions }) };
+  const readGuard = { onRequest: createAccessGuard({ ...access, sessions, right: 'read' }) };
+  const changeGuard = { onRequest: createAccessGuard({ ...access, sessions, right: 'change' }) };
+  server.decorateRequest('visitor', undefined);
 
   registerWebhook(server, {
     ...webhook,
@@ -60,6 +74,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   });
 
+  registerSignIn(server, { ...access, sessions, now });
   const dashboard = findDashboard();
   if (dashboard === undefined) registerPlainPage(server, options, guard);
   else registerDashboard(server, { folder: dashboard, guard });
@@ -69,7 +84,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
   registerRecordsApi(server, { ...records, log, guard });
   const consumers = records.deliveries.map(({ name }) => name);
   registerStreamApi(server, { log, consumers, guard });
-  registerExportApi(server, { ...exports, access, guard });
+  registerSessionApi(server, { logger, guard, readGuard });
+  // Their token outlives the one by which it was read, so it is for who may change things.
+  registerExportApi(server, { ...exports, access: { ...access, sessions }, guard: changeGuard });
 
   server.get('/healthz', () => ({ status: 'alive' }));
   server.get('/readyz', (_request, reply) => {
@@ -86,10 +103,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return reply.code(503).send({ code, message, hint });
   });
   server.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      code: 'NOT_FOUND',
-      message: `There is no ${request.method} ${request.url.split('?')[0] ?? ''}`,
-    }),
+    reply
+      .headers(securityHeaders)
+      .code(404)
+      .send({
+        code: 'NOT_FOUND',
+        message: `There is no ${request.method} ${request.url.split('?')[0] ?? ''}`,
+      }),
   );
   return server;
 }
@@ -100,14 +120,11 @@ function registerPlainPage(
   { readStatus, readLatest, page }: ServerOptions,
   guard: { readonly onRequest: ReturnType<typeof createAccessGuard> },
 ): void {
-  server.get('/', guard, async (_request, reply) => {
+  server.get('/', guard, async ({ visitor }, reply) => {
     const [status, latest] = await Promise.all([readStatus(), readLatest(25)]);
     return reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', contentSecurityPolicy)
-      .header('referrer-policy', 'no-referrer')
-      .header('x-content-type-options', 'nosniff')
-      .header('cache-control', 'no-store')
-      .send(renderPage({ status, latest, ...page() }));
+      .send(renderPage({ status, latest, session: visitor?.session?.kind, ...page() }));
   });
 }

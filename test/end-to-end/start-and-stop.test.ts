@@ -318,6 +318,50 @@ test('ADMIN_TOKEN opens page and API to who has it', async () => {
   assert.equal((await bridge.get('/', { authorization: basic })).status, 200);
 });
 
+test('who signed in stays so through a restart, may only read with VIEWER_TOKEN, and no token is in a log line', async () => {
+  await using folder = await temporaryFolder();
+  const settings = {
+    HOST: '0.0.0.0',
+    PORT: String(await freePort()),
+    DATA_DIR: folder.path,
+    WAREHOUSE_URL: 'off',
+    FUSIONAUTH_ALLOW_UNSIGNED: 'true',
+    ADMIN_TOKEN: 'token-of-the-admin',
+    VIEWER_TOKEN: 'token-of-a-viewer',
+    LOG_LEVEL: 'trace',
+  };
+  await using before = await BridgeProcess.start(settings);
+  const url = before.url;
+  const signIn = (token: string) =>
+    fetch(`${url}/sign-in`, { method: 'POST', body: new URLSearchParams({ token }), redirect: 'manual' });
+  assert.equal((await signIn('a-wrong-token')).status, 401);
+  const answer = await signIn(settings.VIEWER_TOKEN);
+  const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? '';
+  await before.end('SIGTERM');
+
+  await using after = await BridgeProcess.start(settings);
+
+  assert.equal(answer.status, 303);
+  assert.match((await after.get('/', { cookie, accept: 'text/html' })).text, /Signed in to read only/);
+  assert.match((await after.get('/', { accept: 'text/html' })).text, /action="\/sign-in"/);
+  assert.deepEqual(JSON.parse((await after.get('/api/session', { cookie })).text), {
+    access: 'viewer',
+    canChange: false,
+  });
+  assert.equal((await after.post({ id: 1 }, { cookie }, '/api/replays/stop')).status, 403);
+  const output = [before, after].map(({ stdout, stderr }) => stdout + stderr).join('\n');
+  for (const secret of [settings.ADMIN_TOKEN, settings.VIEWER_TOKEN, 'a-wrong-token', cookie]) {
+    assert.ok(!output.includes(secret), secret);
+  }
+});
+
+test('VIEWER_TOKEN without ADMIN_TOKEN ends the start', async () => {
+  const bridge = await BridgeProcess.startInVain({ VIEWER_TOKEN: 'token-of-a-viewer' });
+
+  assert.equal(bridge.exitCode, 1);
+  assert.match(bridge.stderr, /set ADMIN_TOKEN as well/);
+});
+
 test('a foreign host name that resolves to loopback sees nothing', async () => {
   await using bridge = await startBridge();
 

@@ -38,7 +38,7 @@ export async function openApi({ adminToken: token }: { adminToken?: string } = {
       maxBodyBytes: 1_000_000,
       witness: new WebhookWitness(),
     },
-    access: { adminToken: token, isLoopback: true },
+    access: { adminToken: token, isLoopback: true, logger },
     log,
     metrics: createMetrics({
       readStatus: status,

@@ -134,6 +134,7 @@ function makeData({ status = { segment: makeDestination() }, ...changes }: Parti
     places: {},
     verification: 'Webhooks are not verified',
     version: '0.0.0',
+    session: undefined,
     ...changes,
   };
 }
