@@ -3,7 +3,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { parseExactly } from '../exact-json.ts';
+import { entryOf } from '../fusionauth/catalogue.ts';
 import type { EventId } from '../fusionauth/event.ts';
+import { personalNames } from '../fusionauth/personal.ts';
 import type {
   ConsumerJourney,
   DeadLetterCount,
@@ -56,6 +58,10 @@ export interface JourneyDocument {
   readonly destinations: Readonly<
     Record<string, ConsumerJourney & { readonly rules: readonly string[]; readonly fault?: DeliveryFault }>
   >;
+  /** Whether the catalogue has its type. */
+  readonly isKnown: boolean;
+  /** Names of the fields of `body` that tell of a person, for who shows it. */
+  readonly personal: readonly string[];
 }
 
 /** `GET /api/dead-letters`. */
@@ -153,6 +159,8 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
     return {
       event: { ...record, body: parseExactly(record.body) },
       destinations: Object.fromEntries(destinations),
+      isKnown: entryOf(record.type) !== undefined,
+      personal: personalNames,
     } satisfies JourneyDocument;
   });
 

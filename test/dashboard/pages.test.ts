@@ -139,10 +139,39 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
     await using opened = await open();
     const { page } = opened;
     await page.goto(`/events/${hostileId}`);
+    await page.getByRole('button', { name: 'Show personal data' }).click();
     await page.getByLabel('JSON of the event').getByText('<img src=x onerror=').waitFor();
     assert.equal(await page.locator('img').count(), 0);
     assert.equal(await page.title(), 'fusionauth-segment');
     assert.deepEqual(opened.faults, []);
+  });
+
+  test('who a person is, is hidden until somebody means to see it, and that they did is a log line', async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await page.goto('/events/good-login');
+    const json = page.getByLabel('JSON of the event');
+    await json.getByText('"email": "•••••"').waitFor();
+    assert.doesNotMatch((await json.textContent()) ?? '', /@example\.com|203\.0\.113/);
+    assert.match((await json.textContent()) ?? '', /"good-user"/);
+    assert.ok(!bridge.lines.some(({ eventId, what }) => eventId === 'good-login' && what === 'event'));
+
+    await page.getByRole('button', { name: 'Show personal data' }).click();
+    await json.getByText(/"email": "[^•"]+@example\.com"/).waitFor();
+    assert.ok(bridge.lines.some(({ eventId, what }) => eventId === 'good-login' && what === 'event'));
+  });
+
+  test('a search finds an event by its user through the whole log, and stands in the address', async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await page.goto('/events');
+    await page.getByLabel('User id').fill('good-user');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.waitForURL('**/events?user=good-user');
+    await page.getByText('That is the whole log').waitFor();
+    assert.equal(await page.getByRole('option').count(), 1);
+    await page.goto('/events?user=nobody');
+    await page.getByText('No event of the log fits').waitFor();
   });
 
   test('an event that is not there is said to be not there', async () => {

@@ -3,9 +3,17 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { DiagnosisDocument } from '../../../src/http/diagnosis.ts';
 import type { DeadLettersDocument, EventsDocument, JourneyDocument } from '../../../src/http/records-api.ts';
+import type { SessionDocument } from '../../../src/http/session-api.ts';
 import type { Status } from '../../../src/http/status.ts';
 import type { Replay } from '../../../src/log/log.ts';
 import { get } from './client.ts';
+
+/** Who is looking, and whether they may change anything. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: ({ signal }) => get<SessionDocument>('/api/session', signal),
+  staleTime: Infinity,
+});
 
 const refreshMs = 2_000;
 
@@ -45,7 +53,7 @@ export const eventsQuery = (search: EventSearch) =>
       return get<EventsDocument>(`/api/events?${parameters}`, signal);
     },
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => (page as { next?: string }).next,
+    getNextPageParam: ({ next }) => next,
     refetchOnWindowFocus: false,
   });
 

@@ -8,7 +8,7 @@ import { useState } from 'react';
 import type { DeadLettersDocument } from '../../../src/http/records-api.ts';
 import { discardReasons } from '../../../src/segment/discard-reasons.ts';
 import { post } from '../api/client.ts';
-import { deadLettersQuery, replaysQuery, statusQuery } from '../api/queries.ts';
+import { deadLettersQuery, replaysQuery, sessionQuery, statusQuery } from '../api/queries.ts';
 import { DataTable } from '../parts/data-table.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Failure } from '../parts/trouble.tsx';
@@ -32,6 +32,7 @@ export function DeadLettersPage() {
 }
 
 function ReasonCard({ count: { consumer, reason, records, oldestAt, newestAt } }: { count: ReasonCount }) {
+  const { data: session } = useQuery(sessionQuery);
   const filter = { reason };
   return (
     <Card withBorder component="section" aria-label={`${consumer}: ${reason}`}>
@@ -40,10 +41,12 @@ function ReasonCard({ count: { consumer, reason, records, oldestAt, newestAt } }
           <Title order={3} size="h4">
             {reason}
           </Title>
-          <Group gap="xs">
-            <Retry destination={consumer} filter={filter} />
-            <Discard destination={consumer} filter={filter} records={records} />
-          </Group>
+          {session?.canChange === true && (
+            <Group gap="xs">
+              <Retry destination={consumer} filter={filter} />
+              <Discard destination={consumer} filter={filter} records={records} />
+            </Group>
+          )}
         </Group>
         <Text size="sm">
           {records.toLocaleString()} {records === 1 ? 'event' : 'events'} at {consumer}, from{' '}

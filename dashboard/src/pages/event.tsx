@@ -5,10 +5,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { JourneyDocument } from '../../../src/http/records-api.ts';
 import { post } from '../api/client.ts';
-import { eventQuery, replaysQuery } from '../api/queries.ts';
+import { eventQuery, replaysQuery, sessionQuery } from '../api/queries.ts';
 import { DataTable } from '../parts/data-table.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { OutcomeBadge } from '../parts/outcome.tsx';
+import { RawEvent } from '../parts/raw-event.tsx';
 import { Failure, Trouble } from '../parts/trouble.tsx';
 import { eventRoute } from '../router.tsx';
 
@@ -29,7 +30,8 @@ export function EventPage() {
   );
 }
 
-function Journey({ journey: { event, destinations } }: { journey: JourneyDocument }) {
+function Journey({ journey }: { journey: JourneyDocument }) {
+  const { event, destinations } = journey;
   return (
     <>
       <Title order={2}>{event.type}</Title>
@@ -48,7 +50,7 @@ function Journey({ journey: { event, destinations } }: { journey: JourneyDocumen
       {Object.entries(destinations).map(([name, destination]) => (
         <DestinationJourney key={name} name={name} destination={destination} eventId={event.id} />
       ))}
-      <RawEvent body={event.body} />
+      <RawEvent journey={journey} />
     </>
   );
 }
@@ -65,6 +67,7 @@ function DestinationJourney({
   eventId: string;
 }) {
   const { outcome, rules, attempts, deadLetters, fault } = destination;
+  const { data: session } = useQuery(sessionQuery);
   return (
     <Card withBorder component="section" aria-label={name}>
       <Stack gap="xs">
@@ -75,7 +78,9 @@ function DestinationJourney({
             </Title>
             <OutcomeBadge outcome={outcome} />
           </Group>
-          {outcome !== 'pending' && <Resend destination={name} eventId={eventId} />}
+          {outcome !== 'pending' && session?.canChange === true && (
+            <Resend destination={name} eventId={eventId} />
+          )}
         </Group>
         {fault && <Trouble title={fault.message} fix={fault.hint} />}
         {rules.map((rule) => (
@@ -137,24 +142,5 @@ function Resend({ destination, eventId }: { destination: string; eventId: string
         Send again to {destination}
       </Button>
     </Group>
-  );
-}
-
-function RawEvent({ body }: { body: unknown }) {
-  const text = JSON.stringify(body, undefined, 2);
-  return (
-    <Card withBorder component="section" aria-label="The event as it came">
-      <Group justify="space-between">
-        <Title order={3} size="h4">
-          As it came, without its secrets
-        </Title>
-        <Button size="xs" variant="default" onClick={() => void navigator.clipboard.writeText(text)}>
-          Copy JSON
-        </Button>
-      </Group>
-      <pre className="raw" tabIndex={0} aria-label="JSON of the event">
-        {text}
-      </pre>
-    </Card>
   );
 }

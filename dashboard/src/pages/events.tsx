@@ -9,7 +9,7 @@ import type { EventSearch } from '../api/queries.ts';
 import { EventList } from '../parts/event-list.tsx';
 import { Failure } from '../parts/trouble.tsx';
 import { eventsRoute } from '../router.tsx';
-import { useNewEvents } from '../parts/use-new-events.ts';
+import { useLiveEvents } from '../parts/use-live-events.ts';
 
 export function EventsPage() {
   const search = eventsRoute.useSearch();
@@ -18,9 +18,8 @@ export function EventsPage() {
   const [isLive, setIsLive] = useState(true);
   const query = useInfiniteQuery(eventsQuery(search));
   const events = query.data?.pages.flatMap((page) => page.events) ?? [];
-  const fresh = useNewEvents(search, events[0]?.position);
+  const { fresh, changed } = useLiveEvents(search, query.data?.pages[0]?.events);
   const showFresh = () => void queryClient.resetQueries({ queryKey: eventsQuery(search).queryKey });
-  const isShowing = isLive && fresh.length > 0;
 
   return (
     <Stack gap="sm">
@@ -48,7 +47,7 @@ export function EventsPage() {
       {query.isPending && <Loader aria-label="Searching" />}
       {query.data && (
         <EventList
-          events={isShowing ? [...fresh.toReversed(), ...events] : events}
+          events={[...(isLive ? fresh : []), ...events].map((event) => changed.get(event.id) ?? event)}
           onEnd={() => {
             if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
           }}

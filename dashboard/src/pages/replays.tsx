@@ -18,17 +18,18 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Replay } from '../../../src/log/log.ts';
 import { post } from '../api/client.ts';
-import { replaysQuery, statusQuery } from '../api/queries.ts';
+import { replaysQuery, sessionQuery, statusQuery } from '../api/queries.ts';
 import { DataTable } from '../parts/data-table.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Failure } from '../parts/trouble.tsx';
 
 export function ReplaysPage() {
   const query = useQuery(replaysQuery);
+  const { data: session } = useQuery(sessionQuery);
   return (
     <Stack>
       <Title order={2}>Replays</Title>
-      <NewReplay />
+      {session?.canChange === true && <NewReplay />}
       {query.error && <Failure error={query.error} />}
       {query.isPending && <Loader aria-label="Reading the replays" />}
       {query.data?.replays.length === 0 && <Text>Nothing has been sent again yet.</Text>}
@@ -172,6 +173,7 @@ function ReplayRow({
   replay: Replay;
 }) {
   const queryClient = useQueryClient();
+  const { data: session } = useQuery(sessionQuery);
   const stop = useMutation({
     mutationFn: () => post('/api/replays/stop', { id }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: replaysQuery.queryKey }),
@@ -190,7 +192,7 @@ function ReplayRow({
       <Table.Td>
         <Group gap="xs">
           {state}
-          {state === 'running' && (
+          {state === 'running' && session?.canChange === true && (
             <>
               <Progress value={100} animated w={60} aria-label="Running" />
               <Button

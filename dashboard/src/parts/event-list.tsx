@@ -2,7 +2,7 @@
 
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
-import type { EventSummary } from '../../../src/http/records-api.ts';
+import type { EventSummary } from '../../../src/http/event-summary.ts';
 import { clockOf } from './moment.tsx';
 import { OutcomeBadge } from './outcome.tsx';
 

@@ -1,8 +1,20 @@
 // What all pages stand in: the name, the ways to the other pages, and what is wrong right now.
 
-import { AppShell, Burger, Group, NavLink, ScrollArea, Text, Title, VisuallyHidden } from '@mantine/core';
+import {
+  AppShell,
+  Burger,
+  Button,
+  Group,
+  NavLink,
+  ScrollArea,
+  Text,
+  Title,
+  VisuallyHidden,
+} from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { sessionQuery } from '../api/queries.ts';
 
 const pages = [
   { to: '/', label: 'Overview' },
@@ -14,6 +26,7 @@ const pages = [
 export function Shell() {
   const [isOpen, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
+  const { data: session } = useQuery(sessionQuery);
   const isHere = (to: string) => (to === '/' ? pathname === '/' : pathname.startsWith(to));
   return (
     <AppShell
@@ -43,6 +56,13 @@ export function Shell() {
             />
           ))}
         </AppShell.Section>
+        {session !== undefined && session.access !== 'open' && (
+          <form method="post" action="/sign-out">
+            <Button type="submit" size="xs" variant="default" fullWidth>
+              Sign out{session.access === 'viewer' ? ' (may only read)' : ''}
+            </Button>
+          </form>
+        )}
         <Text size="xs" c="dimmed" p="xs">
           {' '}
           <VisuallyHidden>Further: </VisuallyHidden>
