@@ -38,6 +38,7 @@ import { readLatest, readStatus } from './http/status.ts';
 import type { Status } from './http/status.ts';
 import { runRetention } from './log/retention.ts';
 import { SqliteLog } from './log/sqlite.ts';
+import { describeCatalogue } from './mapping/catalogue-document.ts';
 import { explainMapping } from './mapping/explain.ts';
 import { createMapping } from './mapping/map.ts';
 import { startTracing } from './tracing.ts';
@@ -179,6 +180,8 @@ export async function startBridge(
       token: ExportToken.open(config.dataDirectory),
       logger: logger.child({ part: 'export' }),
     },
+    catalogue: () =>
+      describeCatalogue({ naming: config.mapping.naming, filters: [config.mapping.events ?? {}] }),
     page: () => ({ places: places(), verification, version }),
   });
   opened.defer(() => server.close());

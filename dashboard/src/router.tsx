@@ -2,10 +2,12 @@
 
 import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
 import type { EventSearch } from './api/queries.ts';
+import { CataloguePage } from './pages/catalogue.tsx';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventPage } from './pages/event.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { RefusedPage } from './pages/refused.tsx';
 import { ReplaysPage } from './pages/replays.tsx';
 import { Shell } from './parts/shell.tsx';
 
@@ -46,12 +48,26 @@ const replaysRoute = createRoute({
   component: ReplaysPage,
 });
 
+const refusedRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/refused',
+  component: RefusedPage,
+});
+
+const catalogueRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/catalogue',
+  component: CataloguePage,
+});
+
 const routeTree = rootRoute.addChildren([
   overviewRoute,
   eventsRoute,
   eventRoute,
   deadLettersRoute,
   replaysRoute,
+  refusedRoute,
+  catalogueRoute,
 ]);
 
 /** Texts of the search stand in the address as they are, without quotation marks. */

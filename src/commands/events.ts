@@ -3,9 +3,8 @@
 import type { Config } from '../config/config.ts';
 import { catalogue } from '../fusionauth/catalogue.ts';
 import type { CatalogueEntry } from '../fusionauth/catalogue.ts';
-import { describeFields } from '../fusionauth/describe-fields.ts';
+import { describeType } from '../mapping/catalogue-document.ts';
 import { describeBecoming, summarize } from '../mapping/describe.ts';
-import type { Becoming } from '../mapping/describe.ts';
 import { matchesAny } from '../mapping/type-pattern.ts';
 import { findDestination } from './map-event.ts';
 import { CommandError, formatTable, print, printJson } from './report.ts';
@@ -30,7 +29,7 @@ export function events({ text = '', destination, json }: EventsOptions, config: 
     throw new CommandError(`No event type matches "${text}"`, { hint: '`events` prints them all' });
   }
   if (json === true) {
-    printJson(chosen.map(({ entry, becoming }) => documentOf(entry, becoming)));
+    printJson(chosen.map(({ entry, becoming }) => describeType(entry, becoming)));
     return;
   }
   print(
@@ -50,28 +49,4 @@ export function events({ text = '', destination, json }: EventsOptions, config: 
 function matches(type: string, text: string): boolean {
   const [name, wanted] = [type.toLowerCase(), text.toLowerCase()];
   return wanted.includes('*') ? matchesAny([wanted])(name) : name.includes(wanted);
-}
-
-function documentOf(
-  { type, aliases = [], title, when, since, plan, transactional, scope, about, twin, fields }: CatalogueEntry,
-  becoming: Becoming,
-) {
-  const { state, kinds, eventName } = becoming;
-  return {
-    type,
-    aliases,
-    title,
-    when,
-    since,
-    plan: plan ?? 'community',
-    transactional,
-    scope: scope ?? 'tenant',
-    about,
-    twin: twin ?? null,
-    state,
-    becomes: state === 'on' ? kinds : [],
-    eventName: eventName ?? null,
-    description: summarize(becoming),
-    fields: describeFields(fields),
-  };
 }

@@ -8,7 +8,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 
 /** Where the page is asked for: what else there is below `/` is no page. */
-const addresses = ['/', '/events', '/events/*', '/dead-letters', '/replays'];
+const addresses = ['/', '/events', '/events/*', '/dead-letters', '/replays', '/refused', '/catalogue'];
 const noncePlace = '__NONCE__';
 
 /** The folder of the built files; undefined where they were not built, as in a clone without the development packages. */

@@ -1,7 +1,7 @@
 // `GET /api/diagnosis`: what only the running bridge knows and `doctor` needs, beside its status.
 
 import type { EventLog, LogStorage } from '../log/log.ts';
-import type { LastRefused, LastTaken, WebhookWitness } from './webhook-witness.ts';
+import type { LastRefused, LastTaken, Refusals, WebhookWitness } from './webhook-witness.ts';
 
 export interface LogDamage {
   readonly found: string;
@@ -32,6 +32,8 @@ export interface DiagnosisDocument {
     readonly lastTaken?: LastTaken;
     /** Since the start. */
     readonly lastRefused?: LastRefused;
+    /** Since the start, by reason; the one of which there was one last first. */
+    readonly refusals: readonly Refusals[];
     readonly unknownTypes: readonly string[];
   };
   /** Of each destination that is on: where it is, without a password. */
@@ -56,7 +58,7 @@ export async function diagnose({
   about,
 }: DiagnosisOptions): Promise<DiagnosisDocument> {
   const { freeBytes, totalBytes, fileBytes } = await readStorage();
-  const { lastTaken, lastRefused, unknownTypes } = witness;
+  const { lastTaken, lastRefused, refusals, unknownTypes } = witness;
   return {
     ...about(),
     node: process.version,
@@ -76,6 +78,7 @@ export async function diagnose({
     webhooks: {
       ...(lastTaken ? { lastTaken } : {}),
       ...(lastRefused ? { lastRefused } : {}),
+      refusals,
       unknownTypes,
     },
   };

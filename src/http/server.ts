@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { LogUnavailableError } from '../log/log.ts';
 import type { EventLog, RecordSummary } from '../log/log.ts';
+import type { TypeDocument } from '../mapping/catalogue-document.ts';
 import type { Tracing } from '../tracing.ts';
 import { createAccessGuard } from './access.ts';
 import type { AccessOptions } from './access.ts';
@@ -43,6 +44,7 @@ export interface ServerOptions {
   readonly diagnosis: Omit<DiagnosisOptions, 'log' | 'witness'>;
   readonly records: Pick<RecordsApiOptions, 'deliveries' | 'explain'>;
   readonly exports: ExportApiOptions;
+  readonly catalogue: () => readonly TypeDocument[];
   readonly page: () => Pick<PageData, 'places' | 'verification' | 'version'>;
 }
 
@@ -81,6 +83,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   server.get('/api/status', guard, () => readStatus());
   server.get('/api/diagnosis', guard, () => diagnose({ ...diagnosis, log, witness: webhook.witness }));
+  server.get('/api/catalogue', guard, () => ({ types: options.catalogue() }));
   registerRecordsApi(server, { ...records, log, guard });
   const consumers = records.deliveries.map(({ name }) => name);
   registerStreamApi(server, { log, consumers, guard });

@@ -21,6 +21,14 @@ export interface LastRefused {
   readonly hint?: string;
 }
 
+/** All of one reason, since the start. */
+export interface Refusals extends LastRefused {
+  readonly count: number;
+  readonly firstAt: number;
+}
+
+/** Reasons may name a place in a body, which a sender chooses: beyond this number only their counts are kept, by status. */
+const maxReasons = 50;
 /** Senders choose the names. */
 const maxUnknownTypes = 20;
 const maxTypeLength = 100;
@@ -28,6 +36,7 @@ const maxTypeLength = 100;
 export class WebhookWitness {
   #taken: LastTaken | undefined;
   #refused: LastRefused | undefined;
+  readonly #refusals = new Map<string, Refusals>();
   readonly #unknownTypes = new Set<string>();
 
   /** The last that were taken before the start, newest first, as the log tells. */
@@ -44,6 +53,11 @@ export class WebhookWitness {
     return this.#refused;
   }
 
+  /** By reason, the one of which there was one last first. */
+  get refusals(): readonly Refusals[] {
+    return [...this.#refusals.values()].sort((a, b) => b.at - a.at);
+  }
+
   /** Types that came and that the catalogue does not know. */
   get unknownTypes(): readonly string[] {
     return [...this.#unknownTypes].sort();
@@ -56,6 +70,12 @@ export class WebhookWitness {
 
   refuse({ status, reason, hint }: Refusal, at: number): void {
     this.#refused = { at, status, reason, ...(hint === undefined ? {} : { hint }) };
+    const own = `${status} ${reason}`;
+    const isKept = this.#refusals.has(own) || this.#refusals.size < maxReasons;
+    const key = isKept ? own : `${status}`;
+    const { count = 0, firstAt = at } = this.#refusals.get(key) ?? {};
+    const last = isKept ? this.#refused : { at, status, reason: 'of other reasons' };
+    this.#refusals.set(key, { ...last, count: count + 1, firstAt });
   }
 
   #noteType(type: string): void {

@@ -174,6 +174,29 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
     await page.getByText('No event of the log fits').waitFor();
   });
 
+  test('what was refused is counted by its reason, with what to do', async () => {
+    await bridge.post({ event: { type: 'user.login.success' } });
+    await using opened = await open();
+    const { page } = opened;
+    await page.goto('/refused');
+    const row = page.getByRole('row').filter({ hasText: '400' });
+    await row.getByText('It was no event of FusionAuth’s').waitFor();
+    await page.goto('/');
+    await page.getByRole('article', { name: 'FusionAuth' }).getByText('refused').waitFor();
+  });
+
+  test('the catalogue says what each type becomes, and leads to its events', async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await page.goto('/catalogue');
+    await page.getByText('64 of 64').waitFor();
+    await page.getByLabel('Find a type').fill('user.login.success');
+    await page.getByText('track "user.login.success"').waitFor();
+    await page.getByRole('link', { name: 'user.login.success' }).click();
+    await page.waitForURL('**/events?type=user.login.success');
+    assert.deepEqual([opened.faults, opened.foreign], [[], []]);
+  });
+
   test('an event that is not there is said to be not there', async () => {
     await using opened = await open();
     await opened.page.goto('/events/nobody-knows');
@@ -198,6 +221,8 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
       '/events/waiting-login',
       '/dead-letters',
       '/replays',
+      '/refused',
+      '/catalogue',
     ]) {
       test(`${path}, ${colorScheme}: axe finds nothing, and nothing sticks out at 360 px`, async () => {
         await using opened = await open({ colorScheme, width: 360 });

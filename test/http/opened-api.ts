@@ -57,6 +57,7 @@ export async function openApi({ adminToken: token }: { adminToken?: string } = {
     },
     records: { deliveries, explain: ({ id }, destination) => [`${id} at ${destination}`] },
     exports: { warehouse: undefined, token: ExportToken.open(opened.directory), logger },
+    catalogue: () => [],
     page: () => ({ places: {}, verification: '', version: '' }),
   });
   return {

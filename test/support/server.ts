@@ -56,6 +56,7 @@ export async function openServer(
       token: ExportToken.open(folder.path),
       logger,
     },
+    catalogue: () => [],
     page: () => ({ places: {}, verification: '', version: '' }),
   });
   return {

@@ -6,6 +6,7 @@ import type { DeadLettersDocument, EventsDocument, JourneyDocument } from '../..
 import type { SessionDocument } from '../../../src/http/session-api.ts';
 import type { Status } from '../../../src/http/status.ts';
 import type { Replay } from '../../../src/log/log.ts';
+import type { TypeDocument } from '../../../src/mapping/catalogue-document.ts';
 import { get } from './client.ts';
 
 /** Who is looking, and whether they may change anything. */
@@ -76,6 +77,13 @@ export const deadLettersQuery = (choice: { destination?: string; reason?: string
       ),
     refetchInterval: 5_000,
   });
+
+/** Does not change while the bridge runs. */
+export const catalogueQuery = queryOptions({
+  queryKey: ['catalogue'],
+  queryFn: ({ signal }) => get<{ types: readonly TypeDocument[] }>('/api/catalogue', signal),
+  staleTime: Infinity,
+});
 
 export const replaysQuery = queryOptions({
   queryKey: ['replays'],

@@ -21,6 +21,8 @@ const pages = [
   { to: '/events', label: 'Events' },
   { to: '/dead-letters', label: 'Dead letters' },
   { to: '/replays', label: 'Replays' },
+  { to: '/refused', label: 'Refused' },
+  { to: '/catalogue', label: 'Catalogue' },
 ] as const;
 
 export function Shell() {

@@ -5,6 +5,7 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { DiagnosisDocument } from '../../http/diagnosis.ts';
+import { mendOfRefusal } from '../../http/refusal-mends.ts';
 import { findImbalances } from '../../http/status.ts';
 import type { Status } from '../../http/status.ts';
 import { pidFileName } from '../../log/sqlite/folder-lock.ts';
@@ -196,30 +197,6 @@ function books(status: Status | undefined): Check {
       );
 }
 
-const refusalFixes: Readonly<Record<string, string>> = {
-  missing: 'FusionAuth does not sign: run setup, or switch on Settings → Webhooks → Security → Sign events',
-  'no-public-keys-configured': 'FusionAuth signs with a key pair: set FUSIONAUTH_URL',
-  'no-secret-configured': 'FusionAuth signs with an HMAC key: set FUSIONAUTH_WEBHOOK_SECRET',
-  'unknown-key':
-    'The signing key is not among those that FUSIONAUTH_URL publishes: name the right FusionAuth',
-  forged: 'Another secret or key signed it: set FUSIONAUTH_WEBHOOK_SECRET to the value of FusionAuth’s key',
-  'body-differs':
-    'Something between FusionAuth and the bridge changes the body: a proxy must pass it on as it is',
-};
-
-/** By the status of the answer, where nothing closer is known. */
-const statusFixes: Readonly<Record<number, string>> = {
-  400: 'It was no event of FusionAuth’s: nothing is to be done, unless FusionAuth sent it; report it then',
-  401: 'It had no signature of FusionAuth’s: nothing is to be done, unless FusionAuth sent it',
-  415: 'FusionAuth sends JSON: find out who else posts here',
-  500: 'It is a fault of the bridge’s own: report it, with its log lines',
-};
-
-/** What ends refusals for this reason; undefined where the bridge's own hint says it better. */
-export function mendOfRefusal(reason: string): string | undefined {
-  return Object.hasOwn(refusalFixes, reason) ? refusalFixes[reason] : undefined;
-}
-
 /** What last came, and what was last turned away. */
 export function checkWebhooks({ diagnosis: { now, webhooks } }: RunningBridge): readonly Check[] {
   const { lastTaken, unknownTypes } = webhooks;
@@ -253,12 +230,12 @@ export function checkRefusals({ lastTaken, lastRefused }: DiagnosisDocument['web
   if (lastRefused === undefined) return ok(name, 'None since the start');
   if (lastTaken !== undefined && lastRefused.at <= lastTaken.at)
     return ok(name, 'None since the last that was taken');
-  const { at, status, reason, hint } = lastRefused;
+  const { at, status, reason } = lastRefused;
   const find = lastTaken === undefined ? fail : warn;
   return find(
     name,
     `The last webhook was refused ${span(now - at)} ago: ${status}, ${reason}`,
-    mendOfRefusal(reason) ?? statusFixes[status] ?? hint ?? 'See the bridge’s log lines',
+    mendOfRefusal(lastRefused),
   );
 }
 

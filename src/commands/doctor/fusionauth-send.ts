@@ -2,10 +2,10 @@
 
 import { hash } from 'node:crypto';
 import { FusionAuthApiError } from '../../fusionauth/api/errors.ts';
+import { mendOfReason } from '../../http/refusal-mends.ts';
 import type { BridgeAddress } from '../bridge-api.ts';
 import { sendTestEvent, wordsOfRefusal } from '../setup/test-event.ts';
 import { testEventType } from '../setup/wanted-events.ts';
-import { mendOfRefusal } from './bridge.ts';
 import { fail, failed, ok, skip } from './check.ts';
 import type { Check } from './check.ts';
 import type { SeenFusionAuth } from './fusionauth.ts';
@@ -44,7 +44,7 @@ export async function checkFusionAuthSend(
           fail(
             name,
             `FusionAuth posted an event, and ${wordsOfRefusal(result)}; ${left}`,
-            mendOfRefusal(result.reason) ?? 'See the bridge’s log lines, which say why',
+            mendOfReason(result.reason) ?? 'See the bridge’s log lines, which say why',
           ),
         ];
       case 'missing':

@@ -51,6 +51,7 @@ const healthy: RunningBridge & { status: Status } = {
     log: { isWritable: true, isReadable: true, bytes: 1e6, freeBytes: 1e11, totalBytes: 2e11 },
     webhooks: {
       lastTaken: { at: now - 1_000, id: 'an-id' as never, type: 'user.create', verifiedBy: 'hmac:1' },
+      refusals: [],
       unknownTypes: [],
     },
     places: {},
@@ -325,7 +326,7 @@ describe('webhooks', () => {
     return { ...healthy, diagnosis: { ...healthy.diagnosis, webhooks } };
   }
   const refused = { at: now - 500, status: 401 };
-  const neverTaken = { unknownTypes: [] };
+  const neverTaken = { refusals: [], unknownTypes: [] };
 
   test('come', () => {
     assertAllWell(checkWebhooks(healthy));
