@@ -17,14 +17,10 @@ export interface SearchParts {
   readonly settledBy: (consumer: string) => number;
 }
 
-/** One look ends after so many records, or so long, and the record in hand. */
-interface LookLimits {
-  readonly records: number;
-  readonly milliseconds: number;
-}
-const searchLimits: LookLimits = { records: 20_000, milliseconds: 100 };
-/** Shorter: there may be many who follow, several times a second, and each finds what is new at once. */
-const followLimits: LookLimits = { records: 5_000, milliseconds: 20 };
+/** One look ends after so many records … */
+const recordsPerLook = 5_000;
+/** … or this long, and the record in hand: other readers wait for no longer, though a search takes one look after another. */
+const lookMs = 20;
 /** So far a clock may have been off when a record was received, and the record is still found by its time. */
 const clockSlackMs = 60 * 60_000;
 
@@ -55,7 +51,7 @@ export function createSearch({ database, summaryOf, settledBy }: SearchParts) {
 
   function search({ filter, consumers, count, before }: Query & { kind: 'search' }): QueryResult {
     const range = rangeOf(filter, consumers, before);
-    const looked = look(candidatesIn(range, filter, consumers), count, searchLimits);
+    const looked = look(candidatesIn(range, filter, consumers), count);
     return {
       kind: 'search',
       records: looked.positions.map((position) => summaryOf(position, consumers)),
@@ -78,7 +74,7 @@ export function createSearch({ database, summaryOf, settledBy }: SearchParts) {
     const rows = database
       .prepare(`${sql} where r.position > ? and r.position <= ? order by r.position`)
       .iterate(...values, start, last) as Iterable<unknown> as Iterable<Candidate>;
-    const looked = look(rows, count, followLimits);
+    const looked = look(rows, count);
     const next = looked.isCutShort ? (looked.last?.position ?? start) : Math.max(start, last);
     const isLeftBehind = last - next > mostBehind;
     return {
@@ -174,13 +170,13 @@ export function createSearch({ database, summaryOf, settledBy }: SearchParts) {
 }
 
 /** Judges candidates in turn until there are enough that fit, or the look has taken long enough. */
-function look(candidates: Iterable<Candidate>, count: number, limits: LookLimits) {
-  const deadline = performance.now() + limits.milliseconds;
+function look(candidates: Iterable<Candidate>, count: number) {
+  const deadline = performance.now() + lookMs;
   const positions: number[] = [];
   let last: Candidate | undefined;
   let looked = 0;
   for (const candidate of candidates) {
-    if (positions.length === count || looked === limits.records || performance.now() > deadline) {
+    if (positions.length === count || looked === recordsPerLook || performance.now() > deadline) {
       return { positions, last, isCutShort: true };
     }
     if (candidate.fits === 1) positions.push(candidate.position);
