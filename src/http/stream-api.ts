@@ -12,8 +12,12 @@ export interface StreamApiOptions {
   /** Names of destinations, whose outcomes are told. */
   readonly consumers: readonly string[];
   readonly guard: object;
+  /** How long one may last, milliseconds. */
+  readonly lifeMs?: number;
 }
 
+/** Who was let in is asked again after this time: a client comes again by itself, and goes on where it was. */
+const usualLifeMs = 5 * 60_000;
 /** At a time: each looks into the log several times a second. */
 const mostStreams = 50;
 const retryAfterSeconds = 10;
@@ -22,7 +26,7 @@ const beginning = '0' as Position;
 
 export function registerStreamApi(
   server: FastifyInstance,
-  { log, consumers, guard }: StreamApiOptions,
+  { log, consumers, guard, lifeMs = usualLifeMs }: StreamApiOptions,
 ): void {
   const closing = new AbortController();
   const streams = new Set<Promise<void>>();
@@ -57,7 +61,8 @@ export function registerStreamApi(
     });
     const options = { log, consumers, filter: toSearchFilter(query), after, response };
     // A log that cannot be read is told by what needs it more; the client comes again.
-    const stream = streamEvents(options, closing.signal).catch(() => undefined);
+    const ending = AbortSignal.any([closing.signal, AbortSignal.timeout(lifeMs)]);
+    const stream = streamEvents(options, ending).catch(() => undefined);
     streams.add(stream);
     await stream;
     streams.delete(stream);

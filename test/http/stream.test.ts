@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fastify } from 'fastify';
 import type { StreamedEvents, StreamedOutcomes, StreamedSkip } from '../../src/http/live-stream.ts';
+import { registerStreamApi } from '../../src/http/stream-api.ts';
 import type { EventLog } from '../../src/log/log.ts';
 import {
   appendAll,
@@ -327,3 +329,17 @@ async function openStreaming(options: Parameters<typeof openApi>[0] = {}) {
       EventStream.open(`${url}/api/stream${query}`, headers),
   };
 }
+
+test('a stream ends after a while, so that who has signed out since sees no more', async () => {
+  await using api = await openApi();
+  const server = fastify();
+  registerStreamApi(server, { log: api.log, consumers: [], guard: {}, lifeMs: 300 });
+  const url = await server.listen({ host: '127.0.0.1', port: 0 });
+  try {
+    const answer = await fetch(`${url}/api/stream`);
+    assert.equal(answer.status, 200);
+    assert.match(await answer.text(), /^retry: /);
+  } finally {
+    await server.close();
+  }
+});
