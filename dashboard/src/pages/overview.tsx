@@ -42,7 +42,12 @@ function Known({ status, diagnosis }: { status: Status; diagnosis: DiagnosisDocu
     <>
       <Troubles status={status} diagnosis={diagnosis} />
       {status.received === 0 && <FirstMinutes />}
-      <SimpleGrid cols={{ base: 1, md: 3 }} component="section" aria-label="The way of the events">
+      <SimpleGrid
+        cols={{ base: 1, md: 3 }}
+        component="section"
+        className="way"
+        aria-label="The way of the events"
+      >
         <FusionAuthCard diagnosis={diagnosis} rejected={status.rejected} />
         <LogCard status={status} diagnosis={diagnosis} />
         <Stack>

@@ -110,7 +110,7 @@ function EventRow({
       <span className="wide" title={tenantId ?? undefined}>
         {tenantId ?? 'the whole instance'}
       </span>
-      <span>
+      <span className="outcomes">
         {Object.entries(outcomes).map(([destination, outcome]) => (
           <OutcomeBadge key={destination} destination={destination} outcome={outcome} />
         ))}
