@@ -19,7 +19,7 @@ export function CataloguePage() {
     <Stack>
       <Title order={2}>Catalogue</Title>
       {error && <Failure error={error} />}
-      {isPending && <Loader aria-label="Reading the catalogue" />}
+      {isPending && <Loader role="status" aria-label="Reading the catalogue" />}
       {unknown.length > 0 && (
         <Trouble
           title={`Types came that this version does not know, and that become nothing: ${unknown.join(', ')}`}

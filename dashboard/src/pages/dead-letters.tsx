@@ -22,7 +22,7 @@ export function DeadLettersPage() {
     <Stack>
       <Title order={2}>Dead letters</Title>
       {query.error && <Failure error={query.error} />}
-      {query.isPending && <Loader aria-label="Reading the dead letters" />}
+      {query.isPending && <Loader role="status" aria-label="Reading the dead letters" />}
       {query.data?.counts.length === 0 && <Text>None: everything could be delivered.</Text>}
       {query.data?.counts.map((count) => (
         <ReasonCard key={`${count.consumer} ${count.reason}`} count={count} />

@@ -24,7 +24,7 @@ export function EventPage() {
         </Link>
       </Text>
       {query.error && <Failure error={query.error} />}
-      {query.isPending && <Loader aria-label="Reading the event" />}
+      {query.isPending && <Loader role="status" aria-label="Reading the event" />}
       {query.data && <Journey journey={query.data} />}
     </Stack>
   );

@@ -44,7 +44,7 @@ export function EventsPage() {
         onSearch={(next) => void navigate({ to: '/events', search: next })}
       />
       {query.error && <Failure error={query.error} />}
-      {query.isPending && <Loader aria-label="Searching" />}
+      {query.isPending && <Loader role="status" aria-label="Searching" />}
       {query.data && (
         <EventList
           events={[...(isLive ? fresh : []), ...events].map((event) => changed.get(event.id) ?? event)}

@@ -31,7 +31,7 @@ export function OverviewPage() {
       {status.data && diagnosis.data ? (
         <Known status={status.data} diagnosis={diagnosis.data} />
       ) : (
-        !status.error && <Loader aria-label="Asking the bridge" />
+        !status.error && <Loader role="status" aria-label="Asking the bridge" />
       )}
     </Stack>
   );

@@ -15,7 +15,7 @@ export function RefusedPage() {
     <Stack>
       <Title order={2}>Refused</Title>
       {error && <Failure error={error} />}
-      {isPending && <Loader aria-label="Asking the bridge" />}
+      {isPending && <Loader role="status" aria-label="Asking the bridge" />}
       {data && (
         <Text size="sm">
           Since the bridge was started, <Moment at={data.startedAt} />. Of what was refused nothing is kept

@@ -31,7 +31,7 @@ export function ReplaysPage() {
       <Title order={2}>Replays</Title>
       {session?.canChange === true && <NewReplay />}
       {query.error && <Failure error={query.error} />}
-      {query.isPending && <Loader aria-label="Reading the replays" />}
+      {query.isPending && <Loader role="status" aria-label="Reading the replays" />}
       {query.data?.replays.length === 0 && <Text>Nothing has been sent again yet.</Text>}
       {query.data && query.data.replays.length > 0 && <ReplayTable replays={query.data.replays} />}
     </Stack>
