@@ -102,6 +102,7 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
     await bridge.post(sample('user.reactivate'));
     await page.getByRole('button', { name: '1 new' }).click();
     await list.getByText('user.reactivate').waitFor();
+    await list.getByText('user.deactivate').waitFor();
   });
 
   test('a dead letter is found by its reason, mended, and sent again', async () => {

@@ -1,9 +1,10 @@
 // Every event, the newest first: live, searchable, through the whole log.
 
 import { Button, Group, Loader, Stack, Switch, Text, TextInput, Title, Select } from '@mantine/core';
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import type { EventSummary } from '../../../src/http/event-summary.ts';
 import { eventsQuery } from '../api/queries.ts';
 import type { EventSearch } from '../api/queries.ts';
 import { EventList } from '../parts/event-list.tsx';
@@ -14,27 +15,28 @@ import { useLiveEvents } from '../parts/use-live-events.ts';
 export function EventsPage() {
   const search = eventsRoute.useSearch();
   const navigate = useNavigate();
-  const queryClient = useQueryClient();
-  const [isLive, setIsLive] = useState(true);
+  /** What was new when the list was paused; undefined while it is live. */
+  const [paused, setPaused] = useState<readonly EventSummary[]>();
   const query = useInfiniteQuery(eventsQuery(search));
   const events = query.data?.pages.flatMap((page) => page.events) ?? [];
   const { fresh, changed } = useLiveEvents(search, query.data?.pages[0]?.events);
-  const showFresh = () => void queryClient.resetQueries({ queryKey: eventsQuery(search).queryKey });
+  const shown = paused ?? fresh;
+  const waiting = fresh.length - shown.length;
 
   return (
     <Stack gap="sm">
       <Group justify="space-between">
         <Title order={2}>Events</Title>
         <Group>
-          {!isLive && fresh.length > 0 && (
-            <Button size="xs" variant="light" onClick={showFresh}>
-              {fresh.length >= 1000 ? '1,000 or more' : fresh.length} new
+          {waiting > 0 && (
+            <Button size="xs" variant="light" onClick={() => setPaused(fresh)}>
+              {waiting.toLocaleString()} new
             </Button>
           )}
           <Switch
             label="Live"
-            checked={isLive}
-            onChange={({ currentTarget }) => setIsLive(currentTarget.checked)}
+            checked={paused === undefined}
+            onChange={({ currentTarget }) => setPaused(currentTarget.checked ? undefined : fresh)}
           />
         </Group>
       </Group>
@@ -47,7 +49,7 @@ export function EventsPage() {
       {query.isPending && <Loader role="status" aria-label="Searching" />}
       {query.data && (
         <EventList
-          events={[...(isLive ? fresh : []), ...events].map((event) => changed.get(event.id) ?? event)}
+          events={[...shown, ...events].map((event) => changed.get(event.id) ?? event)}
           onEnd={() => {
             if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
           }}
