@@ -14,6 +14,11 @@ import { useLiveEvents } from '../parts/use-live-events.ts';
 
 export function EventsPage() {
   const search = eventsRoute.useSearch();
+  // Another search begins anew, live.
+  return <Events key={JSON.stringify(search)} search={search} />;
+}
+
+function Events({ search }: { search: EventSearch }) {
   const navigate = useNavigate();
   /** What was new when the list was paused; undefined while it is live. */
   const [paused, setPaused] = useState<readonly EventSummary[]>();
@@ -40,11 +45,7 @@ export function EventsPage() {
           />
         </Group>
       </Group>
-      <SearchForm
-        key={JSON.stringify(search)}
-        search={search}
-        onSearch={(next) => void navigate({ to: '/events', search: next })}
-      />
+      <SearchForm search={search} onSearch={(next) => void navigate({ to: '/events', search: next })} />
       {query.error && <Failure error={query.error} />}
       {query.isPending && <Loader role="status" aria-label="Searching" />}
       {query.data && (
