@@ -14,7 +14,6 @@ import {
   reachBridge,
 } from '../../../src/commands/doctor/bridge.ts';
 import type { RunningBridge } from '../../../src/commands/doctor/bridge.ts';
-import type { Check, CheckStatus } from '../../../src/commands/doctor/check.ts';
 import { checkConfiguration } from '../../../src/commands/doctor/configuration.ts';
 import { checkDestinations } from '../../../src/commands/doctor/destinations.ts';
 import { checkSegment } from '../../../src/commands/doctor/segment.ts';
@@ -31,6 +30,7 @@ import { startPostgres } from '../../support/postgres.ts';
 import type { TestPostgres } from '../../support/postgres.ts';
 import { SegmentStandIn } from '../../support/segment.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { assertAllWell, assertFinds } from './findings.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const delivering: DestinationStatus = {
@@ -61,29 +61,6 @@ const healthy: RunningBridge & { status: Status } = {
 
 function configOf(environment: Environment): Config {
   return loadConfig({ WAREHOUSE_URL: 'off', SEGMENT_WRITE_KEY: 'k', ...environment });
-}
-
-/** Asserts that this one is found, and nothing else but what is well. */
-function assertFinds(
-  checks: readonly Check[],
-  name: string,
-  status: CheckStatus,
-  words: { detail?: RegExp; fix: RegExp },
-): void {
-  assert.deepEqual(
-    checks.filter((check) => check.status !== 'ok').map((check) => [check.name, check.status]),
-    [[name, status]],
-    JSON.stringify(checks),
-  );
-  const found = checks.find((check) => check.name === name);
-  assert.match(found?.detail ?? '', words.detail ?? /./);
-  assert.match(found?.fix ?? '', words.fix);
-}
-
-function assertAllWell(checks: readonly Check[]): void {
-  assert.ok(checks.length > 0);
-  for (const { name, status, detail, fix } of checks)
-    assert.deepEqual([status, fix], ['ok', ''], `${name}: ${detail}`);
 }
 
 describe('the settings', () => {
