@@ -45,6 +45,8 @@ interface Result extends LoadResult {
   /** Records that were still pending at the end of the load, and how long they took from there. */
   readonly pending: number;
   readonly drainSeconds: number;
+  /** To Segment, for as many acknowledged events. */
+  readonly requestsPerThousand: number;
 }
 
 const contestants: readonly Contestant[] = [
@@ -92,16 +94,31 @@ report();
 
 async function measure({ path, ceiling, start }: Contestant): Promise<Result> {
   const segmentPort = await freePort();
-  const sink = await startScript('segment-sink.ts', String(segmentPort));
+  const sink = await startSink(segmentPort);
   const port = await freePort();
   const server = await start(port, `http://127.0.0.1:${segmentPort}`);
   try {
     const result = await load({ port, path, secret, connections, seconds, requests: ceiling * seconds });
-    return { ...result, ...(await drain(server)) };
+    const drained = await drain(server);
+    const requests = await sink.stop();
+    return { ...result, ...drained, requestsPerThousand: (requests / result.acknowledged) * 1000 };
   } finally {
     await server.stop();
     await sink.stop();
   }
+}
+
+/** `stop` resolves to how many requests it has had; once stopped it stays so. */
+async function startSink(port: number): Promise<{ stop: () => Promise<number> }> {
+  const child = runScript('segment-sink.ts', [String(port)]);
+  await once(child.stdout, 'data');
+  let stopped: Promise<number> | undefined;
+  const stop = async () => {
+    const lines = once(createInterface({ input: child.stdout }), 'line');
+    await end(child, 'SIGTERM');
+    return Number((await lines)[0]);
+  };
+  return { stop: () => (stopped ??= stop()) };
 }
 
 async function drain({ countPending }: Server): Promise<Pick<Result, 'pending' | 'drainSeconds'>> {
@@ -133,13 +150,24 @@ function report(): void {
     String(median(name, ({ otherAnswers, brokenConnections }) => otherAnswers + brokenConnections)),
     String(median(name, ({ pending }) => pending)),
     median(name, ({ drainSeconds }) => drainSeconds).toFixed(1),
+    median(name, ({ requestsPerThousand }) => requestsPerThousand).toFixed(1),
   ]);
   print(
     `${rounds} rounds of ${seconds} s, ${connections} connections, HS256, ${cpus().length} cores, Node ${process.version}; medians\n`,
   );
   print(
     formatTable([
-      ['', 'acknowledged/s', 'to the guide', 'p50 ms', 'p99 ms', 'not 200', 'pending after', 'drained in s'],
+      [
+        '',
+        'acknowledged/s',
+        'to the guide',
+        'p50 ms',
+        'p99 ms',
+        'not 200',
+        'pending after',
+        'drained in s',
+        'requests for 1,000',
+      ],
       ...rows,
     ]),
   );

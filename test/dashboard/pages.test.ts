@@ -78,7 +78,6 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
     await page.goto('/events');
     const list = page.getByRole('listbox', { name: 'Events, the newest first' });
     await list.getByText('user.login.success').first().waitFor();
-    await list.focus();
     for (const key of ['j', 'j', 'j', 'Enter']) await page.keyboard.press(key);
 
     await page.waitForURL('**/events/good-login');
@@ -87,6 +86,23 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
     await journey.getByText('delivered', { exact: true }).waitFor();
     await journey.getByRole('table', { name: 'Attempts' }).getByText('accepted').waitFor();
     assert.deepEqual([opened.faults, opened.foreign], [[], []]);
+  });
+
+  test('keys: / to the search, p pauses, ? says which keys there are; who writes is left alone', async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await page.goto('/events');
+    await page.getByRole('option').first().waitFor();
+    await page.keyboard.press('p');
+    assert.equal(await page.getByRole('switch', { name: 'Live' }).isChecked(), false);
+    await page.keyboard.press('p');
+    await page.keyboard.press('/');
+    await page.keyboard.type('user.p?');
+    assert.equal(await page.getByLabel('Type').inputValue(), 'user.p?');
+    assert.equal(await page.getByRole('switch', { name: 'Live' }).isChecked(), true);
+    await page.getByRole('heading', { level: 2 }).click();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).getByText('pauses the list').waitFor();
   });
 
   test('new events come into the list by themselves, and where it is paused, as a number', async () => {

@@ -3,13 +3,15 @@
 import { Button, Group, Loader, Stack, Switch, Text, TextInput, Title, Select } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
+import type { RefObject } from 'react';
 import type { EventSummary } from '../../../src/http/event-summary.ts';
 import { eventsQuery } from '../api/queries.ts';
 import type { EventSearch } from '../api/queries.ts';
 import { EventList } from '../parts/event-list.tsx';
 import { Failure } from '../parts/trouble.tsx';
 import { eventsRoute } from '../router.tsx';
+import { useKeys } from '../parts/use-keys.ts';
 import { useLiveEvents } from '../parts/use-live-events.ts';
 
 export function EventsPage() {
@@ -26,6 +28,12 @@ function Events({ search }: { search: EventSearch }) {
   const events = query.data?.pages.flatMap((page) => page.events) ?? [];
   const { fresh, changed } = useLiveEvents(search, query.data?.pages[0]?.events);
   const shown = paused ?? fresh;
+  const firstField = useRef<HTMLInputElement>(null);
+  useKeys({
+    '/': () => firstField.current?.focus(),
+    p: () => setPaused(paused === undefined ? fresh : undefined),
+    r: () => void query.refetch(),
+  });
   const waiting = fresh.length - shown.length;
 
   return (
@@ -45,7 +53,11 @@ function Events({ search }: { search: EventSearch }) {
           />
         </Group>
       </Group>
-      <SearchForm search={search} onSearch={(next) => void navigate({ to: '/events', search: next })} />
+      <SearchForm
+        search={search}
+        firstField={firstField}
+        onSearch={(next) => void navigate({ to: '/events', search: next })}
+      />
       {query.error && <Failure error={query.error} />}
       {query.isPending && <Loader role="status" aria-label="Searching" />}
       {query.data && (
@@ -90,13 +102,20 @@ function SearchState({
 
 const outcomes = ['pending', 'delivered', 'filtered', 'dead'];
 
-function SearchForm({ search, onSearch }: { search: EventSearch; onSearch: (search: EventSearch) => void }) {
+interface SearchFormProps {
+  readonly search: EventSearch;
+  readonly firstField: RefObject<HTMLInputElement | null>;
+  readonly onSearch: (search: EventSearch) => void;
+}
+
+function SearchForm({ search, firstField, onSearch }: SearchFormProps) {
   const [draft, setDraft] = useState(search);
   const field = (name: keyof EventSearch, label: string, placeholder: string) => (
     <TextInput
       label={label}
       placeholder={placeholder}
       size="xs"
+      ref={name === 'type' ? firstField : undefined}
       value={draft[name] ?? ''}
       onChange={({ currentTarget: { value } }) => setDraft((old) => ({ ...old, [name]: value }))}
     />

@@ -4,6 +4,8 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 import type { EventSummary } from '../../../src/http/event-summary.ts';
 import { clockOf } from './moment.tsx';
+import { useKeys } from './use-keys.ts';
+import type { Keys } from './use-keys.ts';
 import { OutcomeBadge } from './outcome.tsx';
 
 const rowHeight = 40;
@@ -37,10 +39,13 @@ export function EventList({ events, onEnd, onOpen }: EventListProps) {
     setChosenId(events[next]?.id);
     rows.scrollToIndex(next);
   };
-  const keys: Readonly<Record<string, () => void>> = {
-    j: () => choose(1),
+  const chooseFromAnywhere = (step: number) => {
+    scroller.current?.focus();
+    choose(step);
+  };
+  useKeys({ j: () => chooseFromAnywhere(1), k: () => chooseFromAnywhere(-1) });
+  const keys: Keys = {
     ArrowDown: () => choose(1),
-    k: () => choose(-1),
     ArrowUp: () => choose(-1),
     Enter: () => chosenId !== undefined && onOpen(chosenId),
   };

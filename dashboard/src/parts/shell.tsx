@@ -15,6 +15,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { sessionQuery } from '../api/queries.ts';
+import { KeyHelp } from './key-help.tsx';
 
 const pages = [
   { to: '/', label: 'Overview' },
@@ -73,6 +74,7 @@ export function Shell() {
       </AppShell.Navbar>
       <AppShell.Main>
         <Outlet />
+        <KeyHelp />
       </AppShell.Main>
     </AppShell>
   );
