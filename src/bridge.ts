@@ -172,7 +172,9 @@ export async function startBridge(
       deliveries,
       explain: ({ body }, name) => {
         const settings = config.destinations.find((destination) => destination.name === name);
-        return settings === undefined ? [] : explainMapping(reviveEvent(body), optionsFor(settings));
+        return settings === undefined
+          ? { rules: [], messages: [] }
+          : explainMapping(reviveEvent(body), optionsFor(settings));
       },
     },
     exports: {

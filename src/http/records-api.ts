@@ -17,6 +17,7 @@ import type {
   Replay,
   ReplayId,
 } from '../log/log.ts';
+import type { Explanation } from '../mapping/explain.ts';
 import type { DeliveryFault } from '../delivery/sender.ts';
 import { RetryableError } from '../destinations/destination.ts';
 import { checkTogether, positionField, searchFields, toSearchFilter } from './event-search.ts';
@@ -37,7 +38,7 @@ export interface RecordsApiOptions {
   readonly log: EventLog;
   readonly deliveries: readonly DeliveryView[];
   /** What a record becomes at a destination, as `map --explain` tells it. */
-  readonly explain: (record: LogRecord, destination: string) => readonly string[];
+  readonly explain: (record: LogRecord, destination: string) => Explanation;
   readonly guard: object;
 }
 
@@ -56,7 +57,7 @@ export interface EventsDocument {
 export interface JourneyDocument {
   readonly event: Omit<LogRecord, 'body'> & { readonly body: unknown };
   readonly destinations: Readonly<
-    Record<string, ConsumerJourney & { readonly rules: readonly string[]; readonly fault?: DeliveryFault }>
+    Record<string, ConsumerJourney & Explanation & { readonly fault?: DeliveryFault }>
   >;
   /** Whether the catalogue has its type. */
   readonly isKnown: boolean;
@@ -154,7 +155,7 @@ export function registerRecordsApi(server: FastifyInstance, options: RecordsApiO
     const destinations = deliveries.map(({ name, fault }) => {
       const consumer = consumers[name] as ConsumerJourney;
       const current = consumer.outcome === 'pending' && fault !== undefined ? { fault } : {};
-      return [name, { ...consumer, ...current, rules: explain(record, name) }] as const;
+      return [name, { ...consumer, ...current, ...explain(record, name) }] as const;
     });
     return {
       event: { ...record, body: parseExactly(record.body) },

@@ -173,6 +173,11 @@ describe('the dashboard', { skip: withoutBrowser }, () => {
     assert.match((await json.textContent()) ?? '', /"good-user"/);
     assert.ok(!bridge.lines.some(({ eventId, what }) => eventId === 'good-login' && what === 'event'));
 
+    const messages = page.getByLabel('Messages to segment');
+    await page.getByText('Becomes track “user.login.success”').click();
+    await messages.getByText('"ip": "•••••"').waitFor();
+    assert.doesNotMatch((await messages.textContent()) ?? '', /@example\.com|203\.0\.113/);
+
     await page.getByRole('button', { name: 'Show personal data' }).click();
     await json.getByText(/"email": "[^•"]+@example\.com"/).waitFor();
     assert.ok(bridge.lines.some(({ eventId, what }) => eventId === 'good-login' && what === 'event'));

@@ -55,7 +55,10 @@ export async function openApi({ adminToken: token }: { adminToken?: string } = {
       startedAt: apiStartMs,
       about: () => ({ version: '', verification: '', places: {} }),
     },
-    records: { deliveries, explain: ({ id }, destination) => [`${id} at ${destination}`] },
+    records: {
+      deliveries,
+      explain: ({ id }, destination) => ({ rules: [`${id} at ${destination}`], messages: [] }),
+    },
     exports: { warehouse: undefined, token: ExportToken.open(opened.directory), logger },
     catalogue: () => [],
     page: () => ({ places: {}, verification: '', version: '' }),

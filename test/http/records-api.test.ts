@@ -238,12 +238,14 @@ describe('GET /api/events/<id>', { timeout: 30_000 }, () => {
         segment: {
           outcome: 'dead',
           rules: ['1 at segment'],
+          messages: [],
           attempts: [{ answer: 'accepted 0, rejected 1' }],
           deadLetters: [{ reason: 'why' }],
         },
         warehouse: {
           outcome: 'pending',
           rules: ['1 at warehouse'],
+          messages: [],
           attempts: [],
           fault: { message: 'It is down', hint: 'Start it' },
         },

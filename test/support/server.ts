@@ -50,7 +50,7 @@ export async function openServer(
       startedAt: startMs,
       about: () => ({ version: '', verification: '', places: {} }),
     },
-    records: { deliveries: [], explain: () => [] },
+    records: { deliveries: [], explain: () => ({ rules: [], messages: [] }) },
     exports: {
       warehouse: { list: () => Promise.resolve([]), csv: () => noLines() },
       token: ExportToken.open(folder.path),

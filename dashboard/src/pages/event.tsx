@@ -9,8 +9,10 @@ import { eventQuery, replaysQuery, sessionQuery } from '../api/queries.ts';
 import { DataTable } from '../parts/data-table.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { OutcomeBadge } from '../parts/outcome.tsx';
+import { hiddenNames, withoutPersons } from '../parts/persons.ts';
 import { RawEvent } from '../parts/raw-event.tsx';
 import { Failure, Trouble } from '../parts/trouble.tsx';
+import { useDisclosureOf } from '../parts/use-disclosure-of.ts';
 import { eventRoute } from '../router.tsx';
 
 export function EventPage() {
@@ -31,7 +33,9 @@ export function EventPage() {
 }
 
 function Journey({ journey }: { journey: JourneyDocument }) {
-  const { event, destinations } = journey;
+  const { event, destinations, personal } = journey;
+  const disclosure = useDisclosureOf(event.id);
+  const names = hiddenNames(disclosure.isShown ? [] : [...personal, 'ip']);
   return (
     <>
       <Title order={2}>{event.type}</Title>
@@ -48,9 +52,15 @@ function Journey({ journey }: { journey: JourneyDocument }) {
         <dd>{event.tenantId ?? 'none: it is of the whole instance'}</dd>
       </dl>
       {Object.entries(destinations).map(([name, destination]) => (
-        <DestinationJourney key={name} name={name} destination={destination} eventId={event.id} />
+        <DestinationJourney
+          key={name}
+          name={name}
+          destination={destination}
+          eventId={event.id}
+          hiddenNames={names}
+        />
       ))}
-      <RawEvent journey={journey} />
+      <RawEvent journey={journey} disclosure={disclosure} />
     </>
   );
 }
@@ -61,12 +71,14 @@ function DestinationJourney({
   name,
   destination,
   eventId,
+  hiddenNames,
 }: {
   name: string;
   destination: Destination;
   eventId: string;
+  hiddenNames: ReadonlySet<string>;
 }) {
-  const { outcome, rules, attempts, deadLetters, fault } = destination;
+  const { outcome, rules, messages, attempts, deadLetters, fault } = destination;
   const { data: session } = useQuery(sessionQuery);
   return (
     <Card withBorder component="section" aria-label={name}>
@@ -92,8 +104,32 @@ function DestinationJourney({
           <Trouble key={messageId} level="fail" title={`Dead: ${reason}`} fix={detail} />
         ))}
         {attempts.length > 0 && <Attempts attempts={attempts} />}
+        {messages.length > 0 && <Messages destination={name} messages={messages} hiddenNames={hiddenNames} />}
       </Stack>
     </Card>
+  );
+}
+
+/** As the mapping makes them by now, which may differ from what was sent. */
+function Messages({
+  destination,
+  messages,
+  hiddenNames,
+}: {
+  destination: string;
+  messages: Destination['messages'];
+  hiddenNames: ReadonlySet<string>;
+}) {
+  const kinds = messages.map((message) =>
+    message.type === 'track' ? `track “${message.event}”` : message.type,
+  );
+  return (
+    <details>
+      <summary>Becomes {kinds.join(', then ')}</summary>
+      <pre className="raw" tabIndex={0} aria-label={`Messages to ${destination}`}>
+        {JSON.stringify(withoutPersons(messages, hiddenNames), undefined, 2)}
+      </pre>
+    </details>
   );
 }
 

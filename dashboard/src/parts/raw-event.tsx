@@ -2,21 +2,20 @@
 // bridge's log.
 
 import { Button, Card, Group, Title } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
 import type { JourneyDocument } from '../../../src/http/records-api.ts';
-import { post } from '../api/client.ts';
+import { hiddenNames, withoutPersons } from './persons.ts';
+import type { Disclosure } from './use-disclosure-of.ts';
 import { Failure } from './trouble.tsx';
 
-const hidden = '•••••';
+interface RawEventProps {
+  readonly journey: JourneyDocument;
+  readonly disclosure: Disclosure;
+}
 
-export function RawEvent({ journey: { event, personal, isKnown } }: { journey: JourneyDocument }) {
-  const show = useMutation({
-    mutationFn: () => post('/api/disclosures', { eventId: event.id, what: 'event' }),
-  });
-  const isShown = show.isSuccess;
-  const names = new Set(personal);
+export function RawEvent({ journey: { event, personal, isKnown }, disclosure }: RawEventProps) {
+  const { isShown, isPending, error, show } = disclosure;
   const text = JSON.stringify(
-    isShown ? event.body : withoutPersons(event.body, names, isKnown),
+    isShown ? event.body : withoutPersons(event.body, hiddenNames(personal), isKnown),
     undefined,
     2,
   );
@@ -28,7 +27,7 @@ export function RawEvent({ journey: { event, personal, isKnown } }: { journey: J
         </Title>
         <Group gap="xs">
           {!isShown && (
-            <Button size="xs" variant="default" loading={show.isPending} onClick={() => show.mutate()}>
+            <Button size="xs" variant="default" loading={isPending} onClick={show}>
               Show personal data
             </Button>
           )}
@@ -37,26 +36,10 @@ export function RawEvent({ journey: { event, personal, isKnown } }: { journey: J
           </Button>
         </Group>
       </Group>
-      {show.error && <Failure error={show.error} />}
+      {error && <Failure error={error} />}
       <pre className="raw" tabIndex={0} aria-label="JSON of the event">
         {text}
       </pre>
     </Card>
-  );
-}
-
-/** What an event is, and which ones it is about: shown in any case, also of a type that nobody knows. */
-const plain = new Set(['id', 'type', 'tenantId', 'applicationId', 'userId', 'createInstant', 'event']);
-
-/** Of a type that is not known, nobody can say which fields are personal: all but the plain ones are hidden. */
-function withoutPersons(value: unknown, names: ReadonlySet<string>, isKnown: boolean): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutPersons(item, names, isKnown));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => {
-      const isContainer = typeof inner === 'object' && inner !== null;
-      const isHidden = names.has(name) || (!isKnown && !isContainer && !plain.has(name));
-      return [name, isHidden ? hidden : withoutPersons(inner, names, isKnown)];
-    }),
   );
 }
