@@ -1,14 +1,11 @@
 // The API through the real server and a real log, without a socket unless it is told to listen.
 
 import { pino } from 'pino';
-import { ExportToken } from '../../src/config/export-token.ts';
 import { RetryableError } from '../../src/destinations/destination.ts';
-import { createMetrics } from '../../src/http/metrics.ts';
 import type { DeliveryView } from '../../src/http/records-api.ts';
-import { createServer } from '../../src/http/server.ts';
-import { WebhookWitness } from '../../src/http/webhook-witness.ts';
 import { SqliteLog } from '../../src/log/sqlite.ts';
 import { OpenedLog } from '../log/opened-log.ts';
+import { createTestServer } from '../support/server.ts';
 
 export type ApiAnswer = Readonly<{ status: number; body: unknown }>;
 
@@ -25,43 +22,14 @@ export async function openApi({ adminToken: token }: { adminToken?: string } = {
     { name: 'segment', fault: undefined, isReopenable: false, reopen: () => Promise.resolve() },
     { name: 'warehouse', fault, isReopenable: true, reopen: () => Promise.reject(down) },
   ];
-  const status = () =>
-    Promise.resolve({ received: 0, rejected: 0, duplicates: 0, stored: 0, destinations: {} });
-  const readStorage = () => Promise.resolve({ fileBytes: { log: 0, wal: 0 }, freeBytes: 0, totalBytes: 0 });
-  const logger = pino({ level: 'silent' });
-  const server = createServer({
-    webhook: {
-      log,
-      logger,
-      verifier: undefined,
-      requiresSignature: false,
-      maxBodyBytes: 1_000_000,
-      witness: new WebhookWitness(),
-    },
-    access: { adminToken: token, isLoopback: true, logger },
-    log,
-    metrics: createMetrics({
-      readStatus: status,
-      readReplays: () => log.replays(),
-      readStorage,
-      isWritable: () => log.isWritable(),
-    }),
-    tracing: undefined,
-    readStatus: status,
-    readLatest: () => Promise.resolve([]),
-    diagnosis: {
-      readStorage,
-      damage: undefined,
-      startedAt: apiStartMs,
-      about: () => ({ version: '', verification: '', places: {} }),
-    },
+  const server = createTestServer(log, opened.directory, {
+    access: { adminToken: token, isLoopback: true, logger: pino({ level: 'silent' }) },
+    startMs: apiStartMs,
     records: {
       deliveries,
       explain: ({ id }, destination) => ({ rules: [`${id} at ${destination}`], messages: [] }),
     },
-    exports: { warehouse: undefined, token: ExportToken.open(opened.directory), logger },
-    catalogue: () => [],
-    page: () => ({ places: {}, verification: '', version: '' }),
+    warehouse: undefined,
   });
   return {
     log,

@@ -15,6 +15,7 @@ import {
 import { useQuery } from '@tanstack/react-query';
 import { createLink } from '@tanstack/react-router';
 import type { DiagnosisDocument } from '../../../src/http/diagnosis.ts';
+import { findImbalances } from '../../../src/http/status.ts';
 import type { DestinationStatus, Status } from '../../../src/http/status.ts';
 import { diagnosisQuery, statusQuery } from '../api/queries.ts';
 import { Moment, spanOf } from '../parts/moment.tsx';
@@ -149,7 +150,7 @@ function FusionAuthCard({ diagnosis, rejected }: { diagnosis: DiagnosisDocument;
 
 function LogCard({ status, diagnosis: { log } }: { status: Status; diagnosis: DiagnosisDocument }) {
   const { received, duplicates, stored } = status;
-  const isBalanced = received === duplicates + stored;
+  const imbalances = findImbalances(status);
   return (
     <Card withBorder component="article" aria-label="Log">
       <Text fw={600}>Log</Text>
@@ -161,7 +162,9 @@ function LogCard({ status, diagnosis: { log } }: { status: Status; diagnosis: Di
             {count(stored)}
           </EventsLink>
         </Fact>
-        <Fact name="books">{isBalanced ? 'balance' : 'do not balance: see doctor'}</Fact>
+        <Fact name="books">
+          {imbalances.length === 0 ? 'balance' : `do not balance: ${imbalances.join('; ')}`}
+        </Fact>
         <Fact name="size">
           {bytesOf(log.bytes)}, {bytesOf(log.freeBytes)} free
         </Fact>
@@ -207,7 +210,7 @@ function DestinationCard({
 }
 
 /** The events behind a number. */
-const EventsLink = createLink(({ ...props }: AnchorProps & React.ComponentProps<'a'>) => (
+const EventsLink = createLink((props: AnchorProps & React.ComponentProps<'a'>) => (
   <Anchor underline="always" {...props} />
 ));
 

@@ -2,7 +2,6 @@
 
 import { Kbd, Modal, Table } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useMemo } from 'react';
 import { useKeys } from './use-keys.ts';
 
 const keys = [
@@ -16,7 +15,7 @@ const keys = [
 
 export function KeyHelp() {
   const [isOpen, { toggle, close }] = useDisclosure();
-  useKeys(useMemo(() => ({ '?': toggle }), [toggle]));
+  useKeys({ '?': toggle });
   return (
     <Modal opened={isOpen} onClose={close} title="Keys">
       <Table aria-label="Keys">

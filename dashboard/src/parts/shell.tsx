@@ -1,4 +1,4 @@
-// What all pages stand in: the name, the ways to the other pages, and what is wrong right now.
+// What all pages stand in: the name, the ways to the other pages, and the way out.
 
 import {
   AppShell,
@@ -67,7 +67,6 @@ export function Shell() {
           </form>
         )}
         <Text size="xs" c="dimmed" p="xs">
-          {' '}
           <VisuallyHidden>Further: </VisuallyHidden>
           <a href="/export">Exports</a> · <a href="/metrics">Metrics</a>
         </Text>
